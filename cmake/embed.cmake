@@ -1,7 +1,6 @@
 # Writes INPUT as the C array NAME (with a final NUL that NAME_len does not count) to OUTPUT.
 file(READ ${INPUT} hex HEX)
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
-string(REGEX REPLACE "((0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,))" "\\1\n" bytes "${bytes}")
 file(WRITE ${OUTPUT} "#include <stddef.h>
 extern const char ${NAME}[];
 extern const size_t ${NAME}_len;
