@@ -65,8 +65,24 @@ struct config {
     struct config_list trusted_proxy; /* CIDR */
     const char *public_url;           /* or NULL */
     /* Log */
-    const char *log_level;
-    const char *log_format;
+    const char *log_level;  /* error | warning | info | debug */
+    const char *log_format; /* auto | pretty | logfmt */
+    /* The people's tools, banter and banter-bench */
+    const char *url;   /* of the server: http://HOST:PORT */
+    const char *name;  /* of the user, for a new session */
+    const char *token; /* NULL: open a session. Secret; also read from --token-file and BANTER_TOKEN_FILE */
+    int64_t timeout_ms;
+    bool json; /* write JSON, not text for people */
+    /* The load of banter-bench */
+    struct config_bench {
+        const char *mode;       /* chat | token | handshake | idle */
+        int64_t clients;        /* at once */
+        int64_t rate;           /* messages a second over all clients; 0: closed loop */
+        const char *message;    /* what each client says */
+        int64_t warmup_ms;      /* not counted */
+        int64_t duration_ms;    /* counted */
+        struct config_list pid; /* processes whose CPU time and memory are reported; decimal, at least 1 */
+    } bench;
     /* What was typed after the options (commands, a message, ...); borrowed from argv. */
     char **words;
     int word_count;
