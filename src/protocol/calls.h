@@ -1,6 +1,6 @@
 /*
- * The calls of the function library (functions.lua), as argument lists: what a function does stands there, what to send and
- * what comes back stands here. Strings are borrowed until the command is sent.
+ * The calls of the function library (functions.lua), as argument lists: what a function does stands there, what to send
+ * and what comes back stands here. Each starts a new list; strings are borrowed until the command is sent.
  *
  * Every function may answer an error; the words in capitals below are plain answers. `id` is a history id ("ms-seq").
  */
@@ -32,11 +32,12 @@ struct call_open {
 void call_open(struct args *args, const struct session_keys *keys, const char *requests, const struct call_open *open);
 
 /*
- * -> ["OK", last, work, draft, [[id, [field, value, ...]], ...], pttl_ms, name, bot]   entries after `after`, at most `limit`
- *  | ["GONE"] | ["RESET", oldest id or "0-0", last]
- * `after` "" = from now on, no entries; "0-0" = from the beginning. Fewer than `limit` entries: caught up with `last`.
+ * -> ["OK", last, work, draft, [[id, [field, value, ...]], ...], pttl_ms, name, bot]   entries after `after`, at most
+ * `limit` | ["GONE"] | ["RESET", oldest id or "0-0", last] `after` "" = from now on, no entries; "0-0" = from the
+ * beginning. Fewer than `limit` entries: caught up with `last`.
  */
-void call_attach(struct args *args, const struct session_keys *keys, const char *requests, const char *after, int64_t limit);
+void call_attach(struct args *args, const struct session_keys *keys, const char *requests, const char *after,
+                 int64_t limit);
 
 enum call_accept_how {
     ACCEPT_FRESH, /* the client id is ours, new, kept in the history only */
@@ -51,7 +52,8 @@ struct call_accept {
     int64_t history, pending;
 };
 /* -> [id, id before it] | ["REPEATED", id of the first one] | ["CONFLICT", id] | ["GONE"] | ["FULL"] */
-void call_accept(struct args *args, const struct session_keys *keys, const char *requests, const struct call_accept *accept);
+void call_accept(struct args *args, const struct session_keys *keys, const char *requests,
+                 const struct call_accept *accept);
 
 /* -> the new expiry in ms | "GONE". Sets the TTL anew (never shorter, never past the session's own end). */
 void call_refresh(struct args *args, const struct session_keys *keys, const char *requests, int64_t ttl_ms);
@@ -87,8 +89,8 @@ void call_abort(struct args *args, const struct session_keys *keys, const char *
 struct call_claim {
     const char *worker;
     int64_t lease_ms;
-    int64_t room;       /* entries wanted at most */
-    int64_t suspects;   /* of them, entries on their third delivery or later, at most */
+    int64_t room;     /* entries wanted at most */
+    int64_t suspects; /* of them, entries on their third delivery or later, at most */
     int64_t history;
     int64_t deliveries; /* after so many an entry goes to the dead letters */
     int64_t run;        /* first of `room` unused run numbers, for the tags */
@@ -96,7 +98,11 @@ struct call_claim {
 /* -> [[entry, token, message, text, tag, expires_at], ...] */
 void call_claim(struct args *args, const char *requests, const struct call_claim *claim);
 
-/* XREADGROUP GROUP bots <worker> COUNT n BLOCK ms STREAMS <requests> >; entries have token, id, msg, expires. */
+/*
+ * XREADGROUP GROUP bots <worker> COUNT n BLOCK ms STREAMS <requests> >, of at most CALL_READ_MAX queues. Entries have
+ * token, id, msg, expires; one that lacks token or id is not ours: leave it, a claim drops it.
+ */
+enum { CALL_READ_MAX = 11 };
 void call_read(struct args *args, const char *const *requests, int count_of_requests, const char *worker, int64_t count,
                int64_t block_ms);
 
@@ -104,17 +110,18 @@ void call_read(struct args *args, const char *const *requests, int count_of_requ
 enum { CALL_RENEW_MAX = 24 };
 void call_renew(struct args *args, const char *requests, const char *worker, const char *const *entries, int count);
 
-/* Gives entries not begun back, for any worker to claim at once. */
+/* Gives entries not begun back, for any worker to claim at once. At most CALL_RENEW_MAX at a time. -> how many */
 void call_release(struct args *args, const char *requests, const char *worker, const char *const *entries, int count);
 
 /* The group `bots` at 0, with MKSTREAM. -> OK | BUSYGROUP error, which is fine. */
 void call_group(struct args *args, const char *requests);
 
 /*
- * A heartbeat: writes `figures` (one JSON object) under `id` into KEYS_NODES or KEYS_WORKERS, drops fields that are stale.
- * Server -> [connections of all nodes, redis time in ms, [length of each queue asked for], [names of bots with a live worker]]
- * Worker -> [redis time in ms]
+ * A heartbeat: writes `figures` (one JSON object) under `id` into KEYS_NODES or KEYS_WORKERS, drops fields that are
+ * stale. Server -> [connections of all nodes, redis time in ms, [length of each queue asked for], [names of bots with a
+ * live worker]] Worker -> [redis time in ms]
  */
+enum { CALL_BEAT_MAX = 20 }; /* queues asked for */
 void call_beat_server(struct args *args, const char *id, int64_t connections, const char *version,
                       const char *const *requests, int count_of_requests);
 void call_beat_worker(struct args *args, const char *id, const char *bot, int64_t in_work, const char *version);
@@ -122,7 +129,8 @@ void call_beat_worker(struct args *args, const char *id, const char *bot, int64_
 /* Takes a node or worker out of its hash at once, at an orderly end. */
 void call_leave(struct args *args, bool is_server, const char *id);
 
-/* Drops queue entries without a session from `after` on, looks at most at `count`. -> id to go on from, or "" at the end. */
+/* Drops queue entries without a session from `after` on, looks at most at `count`. -> id to go on from, or "" at the
+ * end. */
 void call_sweep(struct args *args, const char *requests, const char *after, int64_t count);
 
 /* Deletes consumers with nothing pending that have been idle for `idle_ms`. -> how many */

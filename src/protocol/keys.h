@@ -1,6 +1,6 @@
 /*
- * The names of everything that Banter keeps in Redis. `{0}` is the partition tag: all keys of a session and its queue share
- * it, so that they share a slot in a Cluster. With one Redis there is one partition.
+ * The names of everything that Banter keeps in Redis. `{0}` is the partition tag: all keys of a session and its queue
+ * share it, so that they share a slot in a Cluster. With one Redis there is one partition.
  */
 #pragma once
 #include "protocol/token.h"
