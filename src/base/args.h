@@ -1,6 +1,7 @@
 /*
  * The words of one command: a bounded list of byte strings, borrowed from the caller but for numbers, which it stores
- * itself. Binary safe; nothing is ever quoted or split. Filled by protocol/calls.h, sent by net/redis_link.h.
+ * itself, so a list must not be copied. Binary safe; nothing is ever quoted or split. Filled by protocol/calls.h, sent
+ * by net/redis_link.h.
  */
 #pragma once
 #include <stddef.h>

@@ -62,14 +62,15 @@ int buf_printf(struct buf *buf, const char *format, ...)
         return -EINVAL;
     if ((size_t)len < sizeof small)
         return buf_append(buf, small, (size_t)len);
-    int error = grow(buf, (size_t)len + 1); /* vsnprintf writes a NUL that we do not count */
-    if (error)
-        return error;
+    char *large;
     va_start(values, format);
-    vsnprintf(buf->data + buf->len, (size_t)len + 1, format, values);
+    len = vasprintf(&large, format, values);
     va_end(values);
-    buf->len += (size_t)len;
-    return 0;
+    if (len < 0)
+        return -ENOMEM;
+    int error = buf_append(buf, large, (size_t)len);
+    free(large);
+    return error;
 }
 
 char *buf_reserve(struct buf *buf, size_t len)

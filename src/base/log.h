@@ -2,8 +2,8 @@
  * The log: one event, one line, on stderr, written by whoever handles the event. Lower layers (base, protocol) return
  * errors and do not log. Never pass a token, a message text or a secret.
  *
- * A line is an event in words and its fields as `key=value` pairs (logfmt); on a terminal it is laid out for people. The
- * level and format are process-wide and set before threads start; the context is per thread.
+ * A line is an event in words and its fields as `key=value` pairs (logfmt); on a terminal it is laid out for people.
+ * The level and format are process-wide and set before threads start; the context is per thread.
  */
 #pragma once
 #include "base/compiler.h"
@@ -22,12 +22,20 @@ enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_PRETTY, LOG_FORMAT_LOGFMT };
 /* AUTO is pretty on a terminal, else logfmt. Call once, before threads start. */
 void log_init(enum log_level level, enum log_format format);
 
-/* Names this thread in its lines, e.g. "reactor-0". The string is copied (at most 31 bytes). */
+/* The values of --log-level and --log-format; INFO and AUTO for any other name. */
+enum log_level log_level_from_name(const char *name);
+enum log_format log_format_from_name(const char *name);
+
+/* Names this thread in its lines, e.g. "reactor-0"; "main" until then. The string is copied (at most 31 bytes). */
 void log_set_context(const char *name);
 
 bool log_enabled(enum log_level level);
 
-/* Writes one line: `event`, then the fields (a printf format of `key=value` pairs, or NULL). One write(2) per line. */
+/*
+ * Writes one line: `event`, then the fields (a printf format of `key=value` pairs, or NULL). One write(2) per line.
+ * Control characters are shown as \xNN, so a value from a peer cannot forge a line; put it in quotes where it may have
+ * spaces. A line is cut near 2 KiB. Leaves errno alone.
+ */
 void log_write(enum log_level level, const char *event, const char *fields, ...) PRINTF_LIKE(3, 4);
 
 /* For events that can repeat without bound: one line a second at most per `repeat`, with the number left out. */

@@ -1,6 +1,6 @@
 /*
- * Counters and gauges: one `struct metrics` per thread, written by that thread only, read by any. The table below is all
- * there is to a metric: its row makes the enum, the HELP and TYPE lines and the sum over threads.
+ * Counters and gauges: one `struct metrics` per thread, written by that thread only, read by any. The table below is
+ * all there is to a metric: its row makes the enum, the HELP and TYPE lines and the sum over threads.
  */
 #pragma once
 #include "base/buf.h"
