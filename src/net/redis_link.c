@@ -1,6 +1,8 @@
 #include "net/redis_link.h"
 #include "base/buf.h"
+#include "net/redis_command.h"
 #include "net/redis_dial.h"
+#include "net/redis_greeting.h"
 #include "net/redis_parser.h"
 #include "net/redis_pending.h"
 #include <assert.h>
@@ -18,7 +20,6 @@ enum {
     OUTPUT_KEEP = 1 << 20, /* an output buffer that grew beyond it goes back once it is empty */
     RECONNECT_FIRST_MS = 50,
     RECONNECT_MAX_MS = 2000,
-    GREETINGS_MAX = 3,
     WHY_SIZE = 256,
 };
 
@@ -40,16 +41,13 @@ struct redis_link {
     unsigned attempts; /* in all: a name's addresses take turns */
     unsigned failures; /* since the last connection that lasted */
     uint64_t connected_ms;
-    struct redis_dial *dial; /* DIALING */
-    struct redis_socket
-        *socket; /* GREETING, CONNECTED. Changes whenever the connection does: who calls back compares. */
-    struct redis_parser
-        *parser; /* lives until the next attempt: a callback may lose the link and still hold its reply */
+    struct redis_dial *dial;     /* DIALING */
+    struct redis_socket *socket; /* GREETING, CONNECTED. Another one after each loss: who has called back compares. */
+    struct redis_parser *parser; /* kept until the next attempt: who loses the link in a callback still has its reply */
     struct buf out;
     size_t written; /* bytes at the front of `out` that the kernel has */
     struct redis_pending_ring pending;
-    const char *greeting[GREETINGS_MAX]; /* the commands that wait for their answers in GREETING */
-    int greetings, greeted;
+    struct redis_greeting greeting;
 };
 
 static void handle_timer(uv_timer_t *timer);
@@ -121,49 +119,6 @@ static void lose(struct redis_link *link, int status, const char *why_format, ..
 
 /* --- writing --- */
 
-/* Writes "*3\r\n" or "$11\r\n" and returns where it ends: at most HEADER_MAX bytes on. */
-enum { HEADER_MAX = 1 + 20 + 2 };
-
-static char *put_header(char *at, char mark, size_t number)
-{
-    char digits[20];
-    int count = 0;
-    do {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    *at++ = mark;
-    while (count > 0)
-        *at++ = digits[--count];
-    *at++ = '\r';
-    *at++ = '\n';
-    return at;
-}
-
-/* RESP by hand, into the output at once: redisFormatCommandArgv would build each command in a string of its own first.
- */
-static int append_command(struct redis_link *link, const struct args *args)
-{
-    size_t need = HEADER_MAX;
-    for (int i = 0; i < args->count; i++)
-        need += HEADER_MAX + args->len[i] + 2;
-    if (need > link->options.max_output - (link->out.len - link->written))
-        return -ENOBUFS;
-    char *start = buf_reserve(&link->out, need);
-    if (!start)
-        return -ENOMEM;
-    char *at = put_header(start, '*', (size_t)args->count);
-    for (int i = 0; i < args->count; i++) {
-        at = put_header(at, '$', args->len[i]);
-        memcpy(at, args->value[i], args->len[i]);
-        at += args->len[i];
-        *at++ = '\r';
-        *at++ = '\n';
-    }
-    link->out.len += (size_t)(at - start);
-    return 0;
-}
-
 /* Takes what was written off the buffer: lazily, so that a long queue is not moved up for each bit that leaves. */
 static void consume_written(struct redis_link *link)
 {
@@ -215,90 +170,21 @@ static void flush_later(struct redis_link *link)
         uv_idle_start(&link->flusher, handle_flusher);
 }
 
-/* --- greeting: AUTH, SELECT, and PING, which tells whether this is a Redis that serves us --- */
-
-static void describe_refusal(char *out, size_t size, const char *command, const char *error)
-{
-    static const struct {
-        const char *prefix, *meaning;
-    } known[] = {
-        {"WRONGPASS", "Redis refused the password"},
-        {"ERR AUTH", "Redis refused the password"},
-        {"ERR invalid password", "Redis refused the password"},
-        {"NOAUTH", "Redis wants a password"},
-        {"NOPERM", "Redis does not let this user in"},
-        {"LOADING", "Redis is not ready"},
-        {"MASTERDOWN", "Redis is not ready"},
-        {"ERR max number of clients", "Redis takes no more connections"},
-        {"DENIED", "Redis refuses connections from other machines"},
-        {"ERR DB index", "Redis refused the database number"},
-    };
-    for (size_t i = 0; i < COUNT_OF(known); i++) {
-        if (strncmp(error, known[i].prefix, strlen(known[i].prefix)) == 0) {
-            snprintf(out, size, "%s: %s", known[i].meaning, error);
-            return;
-        }
-    }
-    /* An error we do not know may repeat the command's arguments, and AUTH's are secret: its first word must do. */
-    bool is_secret = strcmp(command, "AUTH") == 0;
-    snprintf(out, size, "Redis refused %s: %.*s", command, is_secret ? (int)strcspn(error, " ") : WHY_SIZE, error);
-}
-
-static int greet_with(struct redis_link *link, const struct args *args)
-{
-    link->greeting[link->greetings++] = args->value[0];
-    return append_command(link, args);
-}
-
-static int append_greetings(struct redis_link *link)
-{
-    const struct redis_address *address = link->options.address;
-    struct args args;
-    int error = 0;
-    link->greetings = link->greeted = 0;
-    if (address->user[0] || address->password[0]) {
-        args_init(&args);
-        args_add_str(&args, "AUTH");
-        if (address->user[0])
-            args_add_str(&args, address->user);
-        args_add_str(&args, address->password);
-        error = greet_with(link, &args);
-    }
-    if (!error && address->db > 0) {
-        args_init(&args);
-        args_add_str(&args, "SELECT");
-        args_add_number(&args, address->db);
-        error = greet_with(link, &args);
-    }
-    if (error)
-        return error;
-    args_init(&args);
-    args_add_str(&args, "PING");
-    return greet_with(link, &args);
-}
+/* --- reading --- */
 
 static void handle_greeting(struct redis_link *link, const struct redis_value *answer)
 {
-    const char *command = link->greeting[link->greeted++];
-    if (answer->type == REDIS_TYPE_ERROR) {
-        char why[WHY_SIZE];
-        describe_refusal(why, sizeof why, command, answer->str);
+    char why[WHY_SIZE];
+    int result = redis_greeting_take(&link->greeting, answer, why, sizeof why);
+    if (result < 0)
         lose(link, -ECONNRESET, "%s", why);
-        return;
-    }
-    if (answer->type != REDIS_TYPE_STATUS) {
-        lose(link, -ECONNRESET, "what answers at Redis's address is not Redis");
-        return;
-    }
-    if (link->greeted < link->greetings)
+    if (result <= 0)
         return;
     uv_timer_stop(&link->timer);
     link->state = CONNECTED;
     link->connected_ms = uv_now(link->options.loop);
     link->options.on_connected(link->options.data);
 }
-
-/* --- reading --- */
 
 static void dispatch(struct redis_link *link, const struct redis_value *answer)
 {
@@ -386,7 +272,7 @@ static void handle_dialed(void *data, struct redis_socket *socket, int error)
     socket->data = link;
     link->socket = socket;
     link->state = GREETING;
-    error = append_greetings(link);
+    error = redis_greeting_start(&link->greeting, link->options.address, &link->out);
     if (error)
         lose(link, error, "cannot greet Redis: %s", uv_strerror(error));
     else
@@ -494,7 +380,7 @@ int redis_link_command(struct redis_link *link, const struct args *args, redis_r
     assert(has_answer || !callback);
     int error = has_answer ? redis_pending_reserve(&link->pending) : 0;
     if (!error)
-        error = append_command(link, args);
+        error = redis_command_append(&link->out, args, link->options.max_output - (link->out.len - link->written));
     if (error)
         return error;
     if (has_answer) {

@@ -8,6 +8,9 @@
  *                 │  lost: refused, reset, EOF, a deadline,     │
  *                 └──────── garbage, redis_link_reset ──────────┘          on_lost, then again after a jittered delay
  *
+ * on_lost also tells of each attempt that failed. Before on_connected Redis has answered a PING too, so that one which is
+ * loading, full, or wants a password counts as lost, with its reason.
+ *
  * Commands are queued and leave in one write per loop turn. Redis answers in order, so the oldest command's deadline is the
  * link's: when it passes, the connection is lost. When it is lost every queued command gets its callback with a negative
  * status before on_lost runs; whether Redis ran it is not known. Reconnect delays: 50 ms doubling to 2 s, full jitter.
@@ -16,7 +19,8 @@
  * command deadline (who waits must probe; a silent link is ended with redis_link_reset).
  *
  * One thread (the loop's) owns a link. Callbacks run from the loop, never from inside a call of this header, except where
- * said. They may call anything here but redis_link_close's wait.
+ * said. They may call anything here, on any link, also close the one that is calling. A NULL link is one that is not
+ * connected.
  */
 #pragma once
 #include "base/args.h"
@@ -47,7 +51,7 @@ struct redis_link;
 struct redis_link_options {
     uv_loop_t *loop;
     const struct redis_address *address; /* borrowed: must outlive the link */
-    uint64_t connect_timeout_ms;         /* 0: 2000 */
+    uint64_t connect_timeout_ms;         /* to on_connected, name lookup and AUTH included. 0: 2000 */
     uint64_t command_timeout_ms;         /* 0: 2000 */
     size_t max_output;                   /* bytes not yet written; 0: 64 MiB */
     void (*on_connected)(void *data);
@@ -65,7 +69,8 @@ int redis_link_open(struct redis_link **link, const struct redis_link_options *o
  */
 int redis_link_command(struct redis_link *link, const struct args *args, redis_reply_cb callback, void *data) MUST_CHECK;
 
-/* Gives the connection up as lost, for `why`; it reconnects. Callbacks run before this returns. */
+/* Gives the connection up as lost, for `why`; it reconnects. Callbacks run before this returns. Without a connection it
+ * does nothing. */
 void redis_link_reset(struct redis_link *link, const char *why);
 
 bool redis_link_is_connected(const struct redis_link *link);

@@ -153,7 +153,7 @@ static int parse_unix(struct redis_address *address, struct span rest, const str
 static int parse_host(struct redis_address *address, struct span host, const struct complaint *complaint)
 {
     if (host.len == 0)
-        return complain(complaint, "the Redis URL names no host: redis://localhost:6379/0");
+        return complain(complaint, "the Redis URL names no host: redis://localhost:6379/0" ESCAPE_HINT);
     if (host.len >= sizeof address->host)
         return complain(complaint, "the host in the Redis URL is longer than %zu bytes", sizeof address->host - 1);
     for (size_t i = 0; i < host.len; i++) {
@@ -165,38 +165,43 @@ static int parse_host(struct redis_address *address, struct span host, const str
     return 0;
 }
 
+/* Cuts "host", "host:port" or "[address]:port" at the colon, which stays with the port. */
+static int split_host(struct span authority, struct span *host, struct span *port, const struct complaint *complaint)
+{
+    if (authority.len > 0 && authority.at[0] == '[') {
+        struct span rest = {authority.at + 1, authority.len - 1};
+        if (!memchr(rest.at, ']', rest.len))
+            return complain(complaint, "the IPv6 address in the Redis URL lacks its ]: redis://[::1]:6379/0");
+        *host = cut(&rest, ']');
+        *port = rest;
+        if (port->len > 0 && port->at[0] != ':')
+            return complain(complaint, "only a port may follow the ] in the Redis URL: redis://[::1]:6379/0");
+        return 0;
+    }
+    const char *colon = memchr(authority.at, ':', authority.len);
+    size_t len = colon ? (size_t)(colon - authority.at) : authority.len;
+    *host = (struct span){authority.at, len};
+    *port = (struct span){authority.at + len, authority.len - len};
+    if (port->len > 1 && memchr(port->at + 1, ':', port->len - 1))
+        return complain(complaint,
+                        "an IPv6 address in the Redis URL stands in brackets: redis://[::1]:6379/0" ESCAPE_HINT);
+    return 0;
+}
+
 static int parse_tcp(struct redis_address *address, struct span rest, const struct complaint *complaint)
 {
     if (memchr(rest.at, '?', rest.len))
         return complain(complaint, "a redis:// URL ends with the database: nothing may follow a ?" ESCAPE_HINT);
-    struct span db = rest;
+    struct span db = rest, host = {0}, port = {0};
     struct span authority = cut(&db, '/');
     int error = parse_credentials(address, &authority, complaint);
+    if (!error)
+        error = split_host(authority, &host, &port, complaint);
+    if (!error)
+        error = parse_host(address, host, complaint);
     if (error)
         return error;
-    struct span host;
-    if (authority.len > 0 && authority.at[0] == '[') {
-        authority = (struct span){authority.at + 1, authority.len - 1};
-        if (!memchr(authority.at, ']', authority.len))
-            return complain(complaint, "the IPv6 address in the Redis URL lacks its ]: redis://[::1]:6379/0");
-        host = cut(&authority, ']');
-        if (authority.len > 0 && authority.at[0] != ':')
-            return complain(complaint, "only a port may follow the ] in the Redis URL: redis://[::1]:6379/0");
-    } else {
-        host = (struct span){authority.at, strcspn(authority.at, ":/")};
-        if (host.len > authority.len)
-            host.len = authority.len;
-        authority = (struct span){authority.at + host.len, authority.len - host.len};
-        if (authority.len > 1 && memchr(authority.at + 1, ':', authority.len - 1))
-            return complain(complaint,
-                            "an IPv6 address in the Redis URL stands in brackets: redis://[::1]:6379/0" ESCAPE_HINT);
-    }
-    error = parse_host(address, host, complaint);
-    if (error)
-        return error;
-    address->port = 6379;
-    if (authority.len > 0)
-        address->port = parse_number((struct span){authority.at + 1, authority.len - 1}, 65535);
+    address->port = port.len > 0 ? parse_number((struct span){port.at + 1, port.len - 1}, 65535) : 6379;
     if (address->port <= 0)
         return complain(
             complaint,
