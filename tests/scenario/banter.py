@@ -47,19 +47,30 @@ class Process:
     def __init__(self, name, argv, directory, **popen_options):
         self.name = name
         self.log_path = Path(directory) / f"{name}.log"
-        with open(self.log_path, "ab") as log:
-            self._popen = subprocess.Popen(
-                [str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **SANITIZER_OPTIONS, **popen_options.pop("env", {})}, **popen_options)
-        self.pid = self._popen.pid
+        self.log_path.touch()
+        self._argv = [str(word) for word in argv]
+        self._popen_options = popen_options
+        self._popen = None
         self._killed = False
+
+    def start(self):
+        """Starts the process, again if it has ended."""
+        self._killed = False
+        with open(self.log_path, "ab") as log:
+            self._popen = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                           env={**os.environ, **SANITIZER_OPTIONS}, **self._popen_options)
+        return self
+
+    @property
+    def pid(self):
+        return self._popen.pid
 
     @property
     def log(self):
         return self.log_path.read_text(errors="replace")
 
     def is_running(self):
-        return self._popen.poll() is None
+        return self._popen is not None and self._popen.poll() is None
 
     def signal(self, number):
         self._popen.send_signal(number)
@@ -91,6 +102,8 @@ class Process:
 
     def finish(self):
         """Ends the process if it still runs; returns what was wrong with its life, or None."""
+        if self._popen is None:
+            return None
         try:
             status = self.terminate()
         except AssertionError as error:
@@ -114,7 +127,11 @@ class Redis(Process):
                                 "--save", "", "--appendonly", "no", "--daemonize", "no", *options],
                          directory, executable=executable)
         self.client = redis.Redis(unix_socket_path=str(self.socket), decode_responses=True)
+
+    def start(self):
+        super().start()
         wait_until(self._answers, START_DEADLINE_S, "redis-server's answer")
+        return self
 
     def _answers(self):
         assert self.is_running(), self.log
@@ -132,12 +149,15 @@ class Program(Process):
     """One of ours: reports over a pipe when it is ready."""
 
     def __init__(self, program, argv, directory, name):
-        self._ready_fd, write_fd = os.pipe()
+        self._ready_fd, self._write_fd = os.pipe()
         self._ready_text = b""
+        super().__init__(name, [BIN / program, *argv, "--ready-fd", self._write_fd], directory, pass_fds=[self._write_fd])
+
+    def start(self):
         try:
-            super().__init__(name, [BIN / program, *argv, "--ready-fd", write_fd], directory, pass_fds=[write_fd])
+            return super().start()
         finally:
-            os.close(write_fd)
+            os.close(self._write_fd)
 
     def read_ready_line(self, deadline_s=START_DEADLINE_S):
         """The next line of the ready pipe; None if the program closed it."""

@@ -18,7 +18,7 @@ class Deployment:
 
     def _start(self, process):
         self.processes.append(process)
-        return process
+        return process.start()
 
     def _name(self, program):
         count = sum(process.name.startswith(program) for process in self.processes)
@@ -33,6 +33,13 @@ class Deployment:
 
     def start_redis(self, *options):
         return self._start(Redis(self.directory, self._name("redis"), options))
+
+    def absent_redis(self):
+        """The Redis of this test, not started yet."""
+        if self._redis is None:
+            self._redis = Redis(self.directory, self._name("redis"))
+            self.processes.append(self._redis)
+        return self._redis
 
     def start_server(self, *options, redis=None):
         """Another server, ready, on the same Redis as all others."""

@@ -84,6 +84,7 @@ def test_w6_extensions_are_not_accepted(server, extensions):
     assert response.header("Sec-WebSocket-Extensions") is None
 
 
+@pytest.mark.threads
 def test_w7_first_frame_in_the_packet_of_the_request(server):
     early = frame_bytes(TEXT, b"early") + frame_bytes(TEXT, b"bird")
     with RawWebSocket.open(server.address, server.chat_path(server.token()), early) as websocket:
@@ -132,6 +133,7 @@ def test_w10_text_past_the_limit_is_an_error_and_the_connection_stays(deployment
         assert websocket.ask("x" * 100) == "BOT: " + "x" * 100
 
 
+@pytest.mark.threads
 def test_w11_binary(server):
     with server.raw_websocket(server.token()) as websocket:
         websocket.send(frame_bytes(BINARY, b"hi"))
@@ -195,6 +197,7 @@ def test_close_is_answered(server):
         websocket.expect_close(1000, answer=False)
 
 
+@pytest.mark.threads
 def test_a_message_in_fragments_with_a_ping_between(server):
     with server.raw_websocket(server.token()) as websocket:
         websocket.send(frame_bytes(TEXT, b"he", fin=False), frame_bytes(PING, b"!"), frame_bytes(CONTINUATION, b"llo"))

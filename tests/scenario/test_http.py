@@ -35,6 +35,7 @@ def count_sessions(deployment):
     return len(deployment.redis.client.keys("banter:*:session:*"))
 
 
+@pytest.mark.threads
 def test_a_right_request_passes(server):
     with server.connect() as connection:
         connection.send(token_request(server, ["Content-Length: 0"]))
@@ -159,6 +160,7 @@ def test_errors_are_json_that_tells_nothing_of_us(server):
         assert json.loads(response.body)["detail"]["msg"]
 
 
+@pytest.mark.threads
 def test_many_requests_in_one_packet_are_answered_in_order(server):
     with server.connect() as connection:
         requests = [request_bytes("POST", f"/token?name=n{number}", server.host) for number in range(100)]

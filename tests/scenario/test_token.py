@@ -47,6 +47,7 @@ def test_a1_no_token_at_all(server):
     assert_refused_after_the_101(server, "/chat")
 
 
+@pytest.mark.threads
 def test_a1_refusal_arrives_though_frames_were_sent(server):
     """A close over unread bytes would be a reset, and the reason lost."""
     early = frame_bytes(TEXT, b"x" * 1000) * 10
@@ -105,6 +106,7 @@ def test_a4_messages_do_not_extend_a_session(server, deployment):
     assert deployment.redis.client.pexpiretime(messages_key(token)) == end
 
 
+@pytest.mark.threads
 def test_a4_refresh_through_any_server_extends(deployment):
     server = deployment.start_server("--bot", "echo", "--token-ttl", "2")
     other = deployment.start_server("--token-ttl", "2")
@@ -138,6 +140,7 @@ def test_a4_no_refresh_extends_past_the_longest_life(deployment):
         websocket.expect_close(1008, reason=UNAUTHENTICATED)
 
 
+@pytest.mark.threads
 def test_a5_an_ended_session_loses_its_sockets_and_its_data(deployment):
     server = deployment.start_server("--bot", "echo")
     other = deployment.start_server()
@@ -155,6 +158,7 @@ def test_a5_an_ended_session_loses_its_sockets_and_its_data(deployment):
     assert_refused_after_the_101(other, other.chat_path(token))
 
 
+@pytest.mark.threads
 def test_a6_all_sockets_of_a_session_see_the_replies_and_the_oldest_gives_way(deployment):
     server = deployment.start_server("--bot", "echo", "--max-sockets", "2", "--threads", "1")
     token = server.token()
@@ -167,6 +171,7 @@ def test_a6_all_sockets_of_a_session_see_the_replies_and_the_oldest_gives_way(de
             assert second.receive_text() == "BOT: two"
 
 
+@pytest.mark.threads
 def test_a6_the_limit_counts_all_threads_of_a_server(deployment):
     server = deployment.start_server("--bot", "echo", "--max-sockets", "3", "--threads", "2")
     token = server.token()
@@ -178,6 +183,7 @@ def test_a6_the_limit_counts_all_threads_of_a_server(deployment):
         websocket.connection.socket.close()
 
 
+@pytest.mark.threads
 def test_a7_tokens_are_rationed_by_address_behind_a_trusted_proxy(deployment):
     server = deployment.start_server("--trusted-proxy", "127.0.0.1/32", "--token-rate", "5")
 
