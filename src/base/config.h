@@ -1,6 +1,6 @@
 /*
- * The settings of all four programs, from one table (config.c): flag over environment (BANTER_…, and BANTER_…_FILE for
- * secrets) over file (--config, INI) over default. Constant once read.
+ * The settings of all four programs, from one table (config_table.c): flag over environment (BANTER_…, and
+ * BANTER_…_FILE for secrets) over file (--config, INI) over default. Constant once read.
  *
  * Every mistake is reported, all at once, with where it stands and what would be right; unknown names get a suggestion.
  */
@@ -101,6 +101,9 @@ enum config_result {
  */
 enum config_result config_read(struct config *config, enum config_program program, const char *usage, int argc,
                                char **argv) MUST_CHECK;
+
+/* Writes the settings in force as a configuration file (`banterd config show`). Secrets are left out. */
+void config_write_file(FILE *out, const struct config *config, enum config_program program);
 
 /* Writes the options of `program` as a Markdown table, as the README shows them. */
 void config_write_markdown(FILE *out, enum config_program program);

@@ -92,20 +92,19 @@ static void add_raw(struct line *line, const char *text)
     }
 }
 
-/* C0, DEL, and C1 as UTF-8 writes it: what could begin a line of its own or speak to the terminal. */
-static bool is_control(unsigned char byte, unsigned char before)
+static bool is_c1(unsigned char first, unsigned char second)
 {
-    return byte < 0x20 || byte == 0x7f || (before == 0xc2 && byte >= 0x80 && byte <= 0x9f);
+    return first == 0xc2 && second >= 0x80 && second <= 0x9f;
 }
 
-/* Adds text of any origin: control characters are shown as \xNN, so nothing in it can forge a line. */
+/* Adds text of any origin. C0, DEL and C1 (two bytes in UTF-8) are shown as \xNN: nothing in it can forge a line. */
 static void add_text(struct line *line, const char *text)
 {
     unsigned char before = 0;
     for (const char *at = text; *at; at++) {
         unsigned char byte = (unsigned char)*at;
         char piece[5] = {(char)byte};
-        if (is_control(byte, before))
+        if (byte < 0x20 || byte == 0x7f || is_c1(byte, (unsigned char)at[1]) || is_c1(before, byte))
             snprintf(piece, sizeof piece, "\\x%02x", byte);
         add_raw(line, piece);
         before = byte;

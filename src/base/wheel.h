@@ -1,7 +1,7 @@
 /*
  * Many timers for little: a hashed wheel. A timer is 40 bytes embedded in its owner; arming and cancelling cost a few
- * pointer writes; the owner of the wheel calls wheel_turn() from one real timer. Deadlines are kept to one WHEEL_TICK_MS,
- * always late, never early. One thread owns a wheel and all its timers.
+ * pointer writes; the owner of the wheel calls wheel_turn() from one real timer. Deadlines are kept to one
+ * WHEEL_TICK_MS, always late, never early. One thread owns a wheel and all its timers.
  */
 #pragma once
 #include <stdbool.h>
@@ -23,7 +23,8 @@ struct wheel {
 /* `now_ms` is any monotonic clock; the same one must be used in all calls. */
 void wheel_init(struct wheel *wheel, uint64_t now_ms);
 
-/* Arms the timer, or moves it if it is armed. `on_due` must be set; it may arm and cancel any timer, and free its owner. */
+/* Arms the timer, or moves it if it is armed. `on_due` must be set; it may arm and cancel any timer, and free its
+ * owner. */
 void wheel_arm(struct wheel *wheel, struct wheel_timer *timer, uint64_t due_ms);
 
 /* Cancels; harmless on a timer that is not armed (all zero). */
