@@ -69,5 +69,5 @@ build() {
     local preset=$1
     shift
     step "Building ($preset)"
-    (cd -- "$root" && quietly cmake --preset "$preset" "$@" && quietly cmake --build --preset "$preset")
+    (cd -- "$root" && quietly cmake --preset "$preset" "$@" && quietly cmake --build --preset "$preset" -- --quiet)
 }
