@@ -49,7 +49,8 @@ is_installed() {
 # Installs those of the named packages that are missing.
 install_packages() {
     local package missing=()
-    command -v dpkg-query >/dev/null || die "this is no Debian; install what corresponds to: $*; then: cmake --preset release"
+    command -v dpkg-query >/dev/null ||
+        die "this is no Debian; install what corresponds to: $*; then: cmake --preset release"
     for package in "$@"; do
         is_installed "$package" || missing+=("$package")
     done

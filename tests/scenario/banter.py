@@ -2,6 +2,7 @@
 
 BANTER_BIN names the folder of the programs under test; the default is build/bin.
 """
+
 import json
 import os
 import re
@@ -57,8 +58,14 @@ class Process:
         """Starts the process, again if it has ended."""
         self._killed = False
         with open(self.log_path, "ab") as log:
-            self._popen = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           env={**os.environ, **SANITIZER_OPTIONS}, **self._popen_options)
+            self._popen = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **SANITIZER_OPTIONS},
+                **self._popen_options,
+            )
         return self
 
     @property
@@ -122,10 +129,30 @@ class Redis(Process):
         self.socket = Path(directory) / f"{name}.sock"
         self.url = f"unix://{self.socket}"
         # The package redis-tools carries the server under another name; called redis-server it serves.
-        executable = next(path for path in ("/usr/bin/redis-server", "/usr/bin/redis-check-rdb") if os.path.exists(path))
-        super().__init__(name, ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", directory,
-                                "--save", "", "--appendonly", "no", "--daemonize", "no", *options],
-                         directory, executable=executable)
+        executable = next(
+            path for path in ("/usr/bin/redis-server", "/usr/bin/redis-check-rdb") if os.path.exists(path)
+        )
+        super().__init__(
+            name,
+            [
+                "redis-server",
+                "--port",
+                "0",
+                "--unixsocket",
+                self.socket,
+                "--dir",
+                directory,
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--daemonize",
+                "no",
+                *options,
+            ],
+            directory,
+            executable=executable,
+        )
         self.client = redis.Redis(unix_socket_path=str(self.socket), decode_responses=True)
 
     def start(self):
@@ -151,7 +178,9 @@ class Program(Process):
     def __init__(self, program, argv, directory, name):
         self._ready_fd, self._write_fd = os.pipe()
         self._ready_text = b""
-        super().__init__(name, [BIN / program, *argv, "--ready-fd", self._write_fd], directory, pass_fds=[self._write_fd])
+        super().__init__(
+            name, [BIN / program, *argv, "--ready-fd", self._write_fd], directory, pass_fds=[self._write_fd]
+        )
 
     def start(self):
         try:
@@ -194,8 +223,12 @@ class Server(Program):
     def __init__(self, directory, *options, name="banterd"):
         self.secrets = set()
         self.urls = []
-        super().__init__("banterd", ["--listen", "127.0.0.1:0", "--drain-time", "1", "--log-level", "debug", *options],
-                         directory, name)
+        super().__init__(
+            "banterd",
+            ["--listen", "127.0.0.1:0", "--drain-time", "1", "--log-level", "debug", *options],
+            directory,
+            name,
+        )
 
     def wait_listening(self):
         """Until an address is known; Redis may still be away."""

@@ -1,4 +1,5 @@
 """What every scenario starts from: processes of its own, a deadline, and a check of how they ended."""
+
 import signal
 
 import pytest
@@ -71,6 +72,7 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(autouse=True)
 def deadline():
     """No test hangs: each wait has a deadline of its own, and this one is for what was forgotten."""
+
     def expire(*_):
         raise TimeoutError(f"the test took longer than {TEST_DEADLINE_S} s")
 

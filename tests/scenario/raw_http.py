@@ -1,4 +1,5 @@
 """HTTP/1.1 over a bare socket: sends any bytes, and is strict about what comes back."""
+
 import json
 import re
 import select
@@ -81,7 +82,7 @@ class HttpConnection:
                 self._take_in()
             if writable:
                 try:
-                    view = view[self.socket.send(view):]
+                    view = view[self.socket.send(view) :]
                 except (BrokenPipeError, ConnectionResetError):
                     return
                 except BlockingIOError:
@@ -90,7 +91,7 @@ class HttpConnection:
     def send_slowly(self, data):
         """Each byte in a segment of its own."""
         for position in range(len(data)):
-            self.send(data[position:position + 1])
+            self.send(data[position : position + 1])
 
     def _take_in(self):
         try:

@@ -1,4 +1,5 @@
 """The clients of the README, as people use them: curl, wscat, Node's ws."""
+
 import json
 import os
 import subprocess

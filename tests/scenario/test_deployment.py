@@ -1,4 +1,5 @@
 """Processes that come, go and share a Redis (rows O1, O2, O7, O8, O17, X1, X3, X19)."""
+
 import socket
 import subprocess
 
@@ -8,8 +9,9 @@ from banter import BIN, requests_key, wait_until
 
 
 def run_to_end(program, *options, deadline_s=20):
-    return subprocess.run([BIN / program, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=deadline_s)
+    return subprocess.run(
+        [BIN / program, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=deadline_s
+    )
 
 
 @pytest.mark.threads
@@ -25,7 +27,11 @@ def test_a_worker_of_its_own_answers_for_any_server(deployment):
         assert here.receive() == "BOT: two"
     history = second.request("GET", f"/messages?token={token}").json()["messages"]
     assert [(message["role"], message["msg"]) for message in history] == [
-        ("user", "one"), ("assistant", "BOT: one"), ("user", "two"), ("assistant", "BOT: two")]
+        ("user", "one"),
+        ("assistant", "BOT: one"),
+        ("user", "two"),
+        ("assistant", "BOT: two"),
+    ]
     assert history[1]["reply_to"] == history[0]["id"]
 
 
@@ -53,11 +59,20 @@ def test_o2_a_second_sigterm_does_not_wait_for_the_drain_window(deployment):
         assert server.wait(10) == 0
 
 
-@pytest.mark.parametrize("options, word", [
-    (["--token-tll", "5"], "token-ttl"), (["--token-ttl", "soon"], "token-ttl"), (["--threads", "-1"], "threads"),
-    (["--redis", "http://x"], "redis"), (["--config", "/nowhere/banterd.conf"], "/nowhere/banterd.conf"), (["--bot", "nobody"], "nobody"),
-    (["--listen", "nonsense"], "listen"), (["--trusted-proxy", "10.0.0.0/33"], "trusted-proxy"),
-], ids=str)
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        (["--token-tll", "5"], "token-ttl"),
+        (["--token-ttl", "soon"], "token-ttl"),
+        (["--threads", "-1"], "threads"),
+        (["--redis", "http://x"], "redis"),
+        (["--config", "/nowhere/banterd.conf"], "/nowhere/banterd.conf"),
+        (["--bot", "nobody"], "nobody"),
+        (["--listen", "nonsense"], "listen"),
+        (["--trusted-proxy", "10.0.0.0/33"], "trusted-proxy"),
+    ],
+    ids=str,
+)
 def test_o7_a_wrong_option_ends_with_2_and_says_which(options, word):
     result = run_to_end("banterd", *options)
     assert result.returncode == 2
@@ -90,7 +105,10 @@ def test_x1_o17_redis_absent_at_start(deployment):
     server = deployment.begin_server("--bot", "echo", redis=deployment.absent_redis()).wait_listening()
     assert server.request("GET", "/healthz").status == 200
     assert server.request("GET", "/readyz").status == 503
-    for method, target in (("POST", "/token?name=Ann"), ("GET", "/messages?token=5f0c8a52-0000-4000-8000-000000000000")):
+    for method, target in (
+        ("POST", "/token?name=Ann"),
+        ("GET", "/messages?token=5f0c8a52-0000-4000-8000-000000000000"),
+    ):
         response = server.request(method, target)
         assert (response.status, response.code) == (503, "unavailable")
         assert int(response.header("Retry-After")) >= 1

@@ -1,11 +1,22 @@
 """The WebSocket handshake and the first frames (rows W1 to W16)."""
+
 import time
 
 import pytest
 
 from raw_http import request_bytes
-from ws_client import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawWebSocket, close_payload, frame_bytes,
-                       handshake_headers)
+from ws_client import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    RawWebSocket,
+    close_payload,
+    frame_bytes,
+    handshake_headers,
+)
 
 
 def handshake(server, token, **headers):
@@ -15,10 +26,19 @@ def handshake(server, token, **headers):
         return connection.response()
 
 
-@pytest.mark.parametrize("key", [
-    None, "", "dGhlIHNhbXBsZQ==", "dGhlIHNhbXBsZSBub25jZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=", "!!!!IHNhbXBsZSBub25jZQ==",
-    ["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="],
-], ids=["none", "empty", "short", "long", "unpadded", "alphabet", "twice"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        None,
+        "",
+        "dGhlIHNhbXBsZQ==",
+        "dGhlIHNhbXBsZSBub25jZSBub25jZQ==",
+        "dGhlIHNhbXBsZSBub25jZQ=",
+        "!!!!IHNhbXBsZSBub25jZQ==",
+        ["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="],
+    ],
+    ids=["none", "empty", "short", "long", "unpadded", "alphabet", "twice"],
+)
 def test_w1_wrong_key(server, key):
     response = handshake(server, server.token(), Sec_WebSocket_Key=key)
     assert (response.status, response.code) == (400, "bad_handshake")
@@ -32,18 +52,33 @@ def test_w2_wrong_version(server, version):
     assert "upgrade" in response.header("Connection").lower()
 
 
-@pytest.mark.parametrize("headers", [
-    {"Upgrade": "WebSocket"}, {"Upgrade": "h2c, websocket"}, {"Connection": "keep-alive, Upgrade"}, {"Connection": "upgrade"},
-    {"Connection": ["keep-alive", "Upgrade"]},
-], ids=str)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Upgrade": "WebSocket"},
+        {"Upgrade": "h2c, websocket"},
+        {"Connection": "keep-alive, Upgrade"},
+        {"Connection": "upgrade"},
+        {"Connection": ["keep-alive", "Upgrade"]},
+    ],
+    ids=str,
+)
 def test_w3_token_lists_in_any_case(server, headers):
     with server.raw_websocket(server.token(), **headers) as websocket:
         assert websocket.ask("hi") == "BOT: hi"
 
 
-@pytest.mark.parametrize("headers", [
-    {"Upgrade": None}, {"Connection": None}, {"Connection": "keep-alive"}, {"Upgrade": "h2c"}, {"Upgrade": "websockets"},
-], ids=str)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Upgrade": None},
+        {"Connection": None},
+        {"Connection": "keep-alive"},
+        {"Upgrade": "h2c"},
+        {"Upgrade": "websockets"},
+    ],
+    ids=str,
+)
 def test_w4_half_an_upgrade(server, headers):
     assert handshake(server, server.token(), **headers).status in (400, 426)
 
@@ -54,10 +89,16 @@ def test_w4_no_upgrade_at_all(server):
     assert response.header("Upgrade") == "websocket"
 
 
-@pytest.mark.parametrize("offered, chosen", [
-    ("soap, wamp", None), ("chat.v1.text", "chat.v1.text"), ("soap, chat.v1.text", "chat.v1.text"),
-    ("chat.v1.json", "chat.v1.json"), (["soap", "chat.v1.text"], "chat.v1.text"),
-])
+@pytest.mark.parametrize(
+    "offered, chosen",
+    [
+        ("soap, wamp", None),
+        ("chat.v1.text", "chat.v1.text"),
+        ("soap, chat.v1.text", "chat.v1.text"),
+        ("chat.v1.json", "chat.v1.json"),
+        (["soap", "chat.v1.text"], "chat.v1.text"),
+    ],
+)
 def test_w5_subprotocols(server, offered, chosen):
     response = handshake(server, server.token(), Sec_WebSocket_Protocol=offered)
     assert response.status == 101
@@ -66,7 +107,9 @@ def test_w5_subprotocols(server, offered, chosen):
 
 def test_w5_a_token_as_subprotocol_is_never_echoed(server):
     token = server.token()
-    with RawWebSocket.open(server.address, "/chat", Sec_WebSocket_Protocol=f"chat.v1.text, bearer.{token}") as websocket:
+    with RawWebSocket.open(
+        server.address, "/chat", Sec_WebSocket_Protocol=f"chat.v1.text, bearer.{token}"
+    ) as websocket:
         assert websocket.handshake.header("Sec-WebSocket-Protocol") == "chat.v1.text"
         assert websocket.ask("hi") == "BOT: hi"
     with server.connect() as connection:
@@ -177,7 +220,7 @@ def test_w16_ping_flood_whose_peer_never_reads(server):
         sent, end = 0, time.monotonic() + 10
         try:
             while sent < len(flood) and time.monotonic() < end:
-                sent += websocket.connection.socket.send(flood[sent:sent + 65536])
+                sent += websocket.connection.socket.send(flood[sent : sent + 65536])
         except (TimeoutError, ConnectionError):
             pass
         assert resident_kib(server) - before < 16 * 1024

@@ -1,4 +1,5 @@
 """The HTTP layer against input that no honest client sends (rows H1 to H12)."""
+
 import json
 import os
 import re
@@ -46,17 +47,23 @@ def test_a_right_request_passes(server):
 
 def test_h1_chunked_and_content_length(server, deployment):
     smuggled = token_request(server, ["Content-Length: 0"])
-    for headers in (["Transfer-Encoding: chunked", "Content-Length: 5"], ["Content-Length: 5", "Transfer-Encoding: chunked"]):
+    for headers in (
+        ["Transfer-Encoding: chunked", "Content-Length: 5"],
+        ["Content-Length: 5", "Transfer-Encoding: chunked"],
+    ):
         refused(server, token_request(server, headers, body=b"0\r\n\r\n" + smuggled), 400)
     assert count_sessions(deployment) == 0
 
 
-@pytest.mark.parametrize("headers", [
-    ["Content-Length: 0", "Content-Length: 5"],
-    ["Content-Length: 5", "Content-Length: 0"],
-    ["Content-Length: 0", "Content-Length: 0"],
-    ["Content-Length: 0, 5"],
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Content-Length: 0", "Content-Length: 5"],
+        ["Content-Length: 5", "Content-Length: 0"],
+        ["Content-Length: 0", "Content-Length: 0"],
+        ["Content-Length: 0, 5"],
+    ],
+)
 def test_h2_two_content_lengths(server, deployment, headers):
     refused(server, token_request(server, headers, body=b"hello"), 400)
     assert count_sessions(deployment) == 0
@@ -67,18 +74,30 @@ def test_h3_content_length_is_no_plain_number(server, value):
     refused(server, token_request(server, [f"Content-Length: {value}"], body=b"hello"), 400, 413)
 
 
-@pytest.mark.parametrize("value", ["gzip", "chunked, gzip", "gzip, chunked", "identity", "xchunked", "chunked, chunked"])
+@pytest.mark.parametrize(
+    "value", ["gzip", "chunked, gzip", "gzip, chunked", "identity", "xchunked", "chunked, chunked"]
+)
 def test_h4_unknown_transfer_encoding(server, value):
     refused(server, token_request(server, [f"Transfer-Encoding: {value}"], body=b"0\r\n\r\n"), 400, 501)
 
 
-@pytest.mark.parametrize("hosts", [[], ["Host: {0}", "Host: {0}"], ["Host: {0}", "Host: evil.example"], ["Host:"], ["Host: "]])
+@pytest.mark.parametrize(
+    "hosts", [[], ["Host: {0}", "Host: {0}"], ["Host: {0}", "Host: evil.example"], ["Host:"], ["Host: "]]
+)
 def test_h5_host_missing_twice_or_empty(server, hosts):
-    lines = ["POST /token?name=Ann HTTP/1.1", *(host.format(server.host) for host in hosts), "Content-Length: 0", "", ""]
+    lines = [
+        "POST /token?name=Ann HTTP/1.1",
+        *(host.format(server.host) for host in hosts),
+        "Content-Length: 0",
+        "",
+        "",
+    ]
     refused(server, "\r\n".join(lines).encode(), 400)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "user@localhost"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "user@localhost"]
+)
 def test_h5_host_of_another_name(server, host):
     assert server.request("POST", "/token?name=Ann", Host=host).status in (400, 403)
 
@@ -119,21 +138,29 @@ def test_h10_http_1_0_may_ask_for_a_token_but_not_chat(server):
         connection.send(token_request(server, ["Content-Length: 0"], "POST /token?name=Ann HTTP/1.0"))
         assert connection.only_response().status == 200
     token = server.token()
-    upgrade = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+    upgrade = [
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ]
     with server.connect() as connection:
         connection.send(token_request(server, upgrade, f"GET /chat?token={token} HTTP/1.0"))
         assert connection.only_response().status == 426
 
 
-@pytest.mark.parametrize("data", [
-    bytes.fromhex("16030100c8010000c40303") + bytes(190),
-    b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    b"\r\n\r\n\r\n\r\nGARBAGE\r\n\r\n",
-    b"\x1b[31mred\x1b[0m\r\n\r\n",
-    bytes(range(256)) * 8 + b"\r\n\r\n",
-], ids=["tls", "ssh", "http2", "blank", "escape", "random"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytes.fromhex("16030100c8010000c40303") + bytes(190),
+        b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\r\n\r\n\r\n\r\nGARBAGE\r\n\r\n",
+        b"\x1b[31mred\x1b[0m\r\n\r\n",
+        bytes(range(256)) * 8 + b"\r\n\r\n",
+    ],
+    ids=["tls", "ssh", "http2", "blank", "escape", "random"],
+)
 def test_h11_another_protocol(server, data):
     with server.connect() as connection:
         connection.send(data)
@@ -152,8 +179,11 @@ def test_h12_long_address(server, size):
 
 
 def test_errors_are_json_that_tells_nothing_of_us(server):
-    for method, target, status, code in (("GET", "/nowhere", 404, "not_found"), ("PUT", "/token", 405, "method_not_allowed"),
-                                         ("POST", "/token", 400, "invalid_name")):
+    for method, target, status, code in (
+        ("GET", "/nowhere", 404, "not_found"),
+        ("PUT", "/token", 405, "method_not_allowed"),
+        ("POST", "/token", 400, "invalid_name"),
+    ):
         response = server.request(method, target)
         assert (response.status, response.code) == (status, code)
         assert os.fsencode(server.log_path.parent) not in response.body

@@ -1,4 +1,5 @@
 """Tokens, sessions and who may use them (rows A1 to A10)."""
+
 import re
 import time
 import uuid
@@ -32,10 +33,21 @@ def test_a_session_is_opened_with_what_the_client_needs(server, deployment):
     assert not deployment.redis.client.exists(messages_key(token))
 
 
-@pytest.mark.parametrize("token", [
-    str(uuid.uuid4()), str(uuid.uuid4()).upper(), str(uuid.uuid4()).replace("-", ""), "{%s}" % uuid.uuid4(), "abc", "",
-    "%00" + str(uuid.uuid4())[1:], str(uuid.uuid4())[:-1] + "%2d", "a" * 5000,
-], ids=["unknown", "upper", "bare", "braces", "short", "empty", "nul", "escape", "long"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        str(uuid.uuid4()),
+        str(uuid.uuid4()).upper(),
+        str(uuid.uuid4()).replace("-", ""),
+        "{%s}" % uuid.uuid4(),
+        "abc",
+        "",
+        "%00" + str(uuid.uuid4())[1:],
+        str(uuid.uuid4())[:-1] + "%2d",
+        "a" * 5000,
+    ],
+    ids=["unknown", "upper", "bare", "braces", "short", "empty", "nul", "escape", "long"],
+)
 def test_a1_no_token_of_ours(server, token):
     assert_refused_after_the_101(server, f"/chat?token={token}")
     response = server.request("GET", f"/messages?token={token}")
@@ -70,8 +82,10 @@ def test_a2_expired_before_the_handshake(deployment):
     assert_refused_after_the_101(server, server.chat_path(token))
     for method in ("GET", "POST"):
         response = server.request(method, f"/refresh_token?token={token}")
-        assert (response.status, response.json()) == (400, {
-            "code": "invalid_token", "detail": {"loc": "token", "msg": "Session expired or does not exist"}})
+        assert (response.status, response.json()) == (
+            400,
+            {"code": "invalid_token", "detail": {"loc": "token", "msg": "Session expired or does not exist"}},
+        )
 
 
 def test_a2_expires_while_connected_and_idle(deployment):
@@ -212,8 +226,11 @@ def test_a7_a_guessed_token_costs_one_command_at_most(server, deployment):
     redis = deployment.redis.client
 
     def calls():
-        return sum(figures["calls"] for name, figures in redis.info("commandstats").items()
-                   if name in ("cmdstat_fcall", "cmdstat_fcall_ro"))
+        return sum(
+            figures["calls"]
+            for name, figures in redis.info("commandstats").items()
+            if name in ("cmdstat_fcall", "cmdstat_fcall_ro")
+        )
 
     before = calls()
     for _ in range(10):
@@ -248,9 +265,20 @@ def origin_status(server, origin):
 def test_a9_origin(deployment):
     server = deployment.start_server("--origin", "https://app.example.com")
     allowed = [None, "https://app.example.com", f"http://{server.host}", "http://localhost:3000"]
-    refused = ["https://evil.example", "https://evil-app.example.com", "https://app.example.com.evil.example",
-               "http://app.example.com", "https://app.example.com:8443", "null", "", "https://app.example.com/",
-               "https://app.example.com@evil.example", "http://localhost.evil.example", "file://"]
+    refused = [
+        "https://evil.example",
+        "http://localhost:1@evil.example",
+        "https://evil-app.example.com",
+        "https://app.example.com.evil.example",
+        "http://app.example.com",
+        "https://app.example.com:8443",
+        "null",
+        "",
+        "https://app.example.com/",
+        "https://app.example.com@evil.example",
+        "http://localhost.evil.example",
+        "file://",
+    ]
     assert {origin: origin_status(server, origin) for origin in allowed} == dict.fromkeys(allowed, 101)
     assert {origin: origin_status(server, origin) for origin in refused} == dict.fromkeys(refused, 403)
 
@@ -273,9 +301,12 @@ def test_a10_cookies_are_no_tokens(server):
 
 def test_a11_three_ways_to_give_a_token_and_no_two_at_once(server):
     token, another = server.token(), server.token()
-    for target, headers in ((f"/chat?token={token}", {}), ("/chat", {"Authorization": f"Bearer {token}"}),
-                            ("/chat", {"Sec_WebSocket_Protocol": f"chat.v1.text, bearer.{token}"}),
-                            (f"/chat?token={token}", {"Authorization": f"Bearer {token}"})):
+    for target, headers in (
+        (f"/chat?token={token}", {}),
+        ("/chat", {"Authorization": f"Bearer {token}"}),
+        ("/chat", {"Sec_WebSocket_Protocol": f"chat.v1.text, bearer.{token}"}),
+        (f"/chat?token={token}", {"Authorization": f"Bearer {token}"}),
+    ):
         with RawWebSocket.open(server.address, target, **headers) as websocket:
             assert websocket.ask("hi") == "BOT: hi"
     with server.connect() as connection:

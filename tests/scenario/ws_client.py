@@ -1,5 +1,6 @@
 """Two WebSocket clients with a deadline on everything: a well-behaved one (python3-websockets, made synchronous) and a
 raw one that frames byte by byte and is strict about what the server sends."""
+
 import asyncio
 import base64
 import hashlib
@@ -97,7 +98,7 @@ def frame_bytes(opcode, payload=b"", fin=True, rsv=0, masked=True, length_bytes=
     if not masked:
         return head + payload
     mask = os.urandom(4)
-    repeated = (mask * (len(payload) // 4 + 1))[:len(payload)]
+    repeated = (mask * (len(payload) // 4 + 1))[: len(payload)]
     scrambled = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
     return head + mask + scrambled.to_bytes(len(payload), "big")
 
@@ -147,10 +148,10 @@ class RawWebSocket:
         assert not masked, "a server must not mask"
         assert opcode < 8 or (fin and size < 126), "a malformed control frame"
         if size == 126:
-            size, = struct.unpack(">H", self.connection.read_exactly(2, deadline_s))
+            (size,) = struct.unpack(">H", self.connection.read_exactly(2, deadline_s))
             assert size >= 126, "a length that is not minimal"
         elif size == 127:
-            size, = struct.unpack(">Q", self.connection.read_exactly(8, deadline_s))
+            (size,) = struct.unpack(">Q", self.connection.read_exactly(8, deadline_s))
             assert size >= 65536, "a length that is not minimal"
         payload = self.connection.read_exactly(size, deadline_s) if size else b""
         return Frame(opcode, payload, bool(fin), rsv)
