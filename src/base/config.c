@@ -110,26 +110,43 @@ static void write_help(enum config_program program, const char *usage)
     printf("\n  --help, --version\n");
 }
 
+static enum config_result read_layers(struct option_reader *reader, const char *usage, int argc, char **argv)
+{
+    option_reader_read_flags(reader, argc, argv);
+    if (reader->wants_help) {
+        write_help(reader->program, usage);
+        return CONFIG_DONE;
+    }
+    if (reader->wants_version) {
+        printf("%s %s\n", reader->program_name, BANTER_VERSION);
+        return CONFIG_DONE;
+    }
+    option_reader_read_environment(reader, environ);
+    read_file(reader);
+    fill_defaults(reader);
+    check_pairs(reader);
+    return reader->mistakes == 0 ? CONFIG_OK : CONFIG_WRONG;
+}
+
 enum config_result config_read(struct config *config, enum config_program program, const char *usage, int argc,
                                char **argv)
 {
     struct option_reader reader;
     *config = (struct config){.ready_fd = -1};
     option_reader_init(&reader, config_table, config_table_count, program, config);
-    option_reader_read_flags(&reader, argc, argv);
-    if (reader.wants_help) {
-        write_help(program, usage);
-        return CONFIG_DONE;
-    }
-    if (reader.wants_version) {
-        printf("%s %s\n", option_program_name(program), BANTER_VERSION);
-        return CONFIG_DONE;
-    }
-    option_reader_read_environment(&reader, environ);
-    read_file(&reader);
-    fill_defaults(&reader);
-    check_pairs(&reader);
-    return reader.mistakes == 0 ? CONFIG_OK : CONFIG_WRONG;
+    enum config_result result = read_layers(&reader, usage, argc, argv);
+    if (result != CONFIG_OK)
+        config_done(config);
+    return result;
+}
+
+void config_done(struct config *config)
+{
+    for (size_t i = 0; i < config_table_count; i++)
+        option_clear(&config_table[i], config);
+    free(config->words);
+    config->words = NULL;
+    config->word_count = 0;
 }
 
 void config_write_file(FILE *out, const struct config *config, enum config_program program)

@@ -96,11 +96,14 @@ enum config_result {
 
 /*
  * Reads the settings of `program` from argv, the environment and the file. `usage` is what `--help` shows above the
- * options: a sentence and examples. Options may stand before and after words; `--` ends them. Strings in `config` live
- * to the end of the process.
+ * options: a sentence and examples. Options may stand before and after words; `--` ends them. With CONFIG_OK `config`
+ * owns its strings, to be released by config_done; with any other result it holds nothing.
  */
 enum config_result config_read(struct config *config, enum config_program program, const char *usage, int argc,
                                char **argv) MUST_CHECK;
+
+/* Frees all strings and lists. Harmless on a struct that is all zero, and twice. */
+void config_done(struct config *config);
 
 /* Writes the settings in force as a configuration file (`banterd config show`). Secrets are left out. */
 void config_write_file(FILE *out, const struct config *config, enum config_program program);

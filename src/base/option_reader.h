@@ -27,7 +27,7 @@ struct option_reader {
 void option_reader_init(struct option_reader *reader, const struct option *table, size_t count,
                         enum config_program program, struct config *config);
 
-/* `--name value`, `--name=value`, `--flag`; what is no option, and all behind `--`, goes to config->words. */
+/* Once: `--name value`, `--name=value`, `--flag`; what is no option, and all behind `--`, goes to config->words. */
 void option_reader_read_flags(struct option_reader *reader, int argc, char **argv);
 
 /* BANTER_NAME=value; an empty value counts as none. `environment` is a list as environ(7). */
