@@ -374,6 +374,25 @@ static void test_close_in_callback(void)
     fixture_done(&f);
 }
 
+static void close_in_failure(void *data, int status, const struct redis_value *answer)
+{
+    struct fixture *f = data;
+    CHECK(status == -ECONNRESET && !answer);
+    redis_link_close(&f->link);
+    CHECK(f->answers == 1 && f->last_status == -ECANCELED);
+}
+
+static void test_close_while_losing(void)
+{
+    struct fixture f;
+    fixture_connect(&f, redis.url);
+    CHECK(send_words(&f, close_in_failure, "PING", NULL) == 0);
+    CHECK(send_words(&f, handle_answer, "PING", NULL) == 0);
+    redis_link_reset(f.link, "because");
+    CHECK(!f.link && f.lost == 0);
+    fixture_done(&f);
+}
+
 static void close_when_told(void *data)
 {
     redis_link_close(&((struct fixture *)data)->link);
@@ -463,6 +482,7 @@ int main(void)
     test_queued_when_lost();
     test_reset_in_callback();
     test_close_in_callback();
+    test_close_while_losing();
     test_close_elsewhere();
     test_push();
     redis_child_done(&redis);
