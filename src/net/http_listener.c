@@ -75,12 +75,12 @@ static void handle_shortage(struct http_door *door)
 {
     struct http_listener *listener = door->listener;
     if (listener->reserved_fd >= 0) {
-        static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
-                                   "Content-Length: 0\r\n\r\n";
         close(listener->reserved_fd);
         int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            (void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+            /* What has come is read first, or close(2) would send a reset and the peer lose its answer. */
+            (void)!recv(fd, listener->bytes, sizeof listener->bytes, MSG_DONTWAIT);
+            http_socket_write_refusal(fd, REJECT_OVERLOADED);
             close(fd);
         }
     }

@@ -118,7 +118,9 @@ void http_listener_start_tick(struct http_listener *listener);
 /* http_socket.c */
 /* Takes a socket that was just accepted, and the descriptor with it. */
 void http_socket_open(struct http_listener *listener, int fd, const struct sockaddr_storage *peer, socklen_t peer_len);
-/* Writes the error answer. A SERVED socket must then be closed by libmicrohttpd; a HEAD one lingers. */
+/* Writes the error answer in one attempt: a peer that reads nothing gets no second one. */
+void http_socket_write_refusal(int fd, enum reject reject);
+/* Refuses what is being asked. A SERVED socket must then be closed by libmicrohttpd; a HEAD one lingers. */
 void http_socket_refuse(struct http_socket *socket, enum reject reject);
 /* The socket is no longer in the HTTP phase: counts it out, once. */
 void http_socket_leave(struct http_socket *socket, bool upgraded);

@@ -146,15 +146,19 @@ static int refusal(struct buf *out, enum reject reject)
     return error;
 }
 
+void http_socket_write_refusal(int fd, enum reject reject)
+{
+    struct buf out;
+    buf_init(&out, 2048);
+    if (refusal(&out, reject) == 0)
+        (void)!send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    buf_done(&out);
+}
+
 void http_socket_refuse(struct http_socket *socket, enum reject reject)
 {
     struct metrics *metrics = socket->listener->options.metrics;
-    struct buf out;
-    buf_init(&out, 2048);
-    /* One attempt: a peer that sent nonsense and reads nothing gets no second one. */
-    if (refusal(&out, reject) == 0)
-        (void)!send(socket->fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    buf_done(&out);
+    http_socket_write_refusal(socket->fd, reject);
     metrics_add(metrics, METRIC_HTTP_REQUESTS, 1);
     metrics_add(metrics, METRIC_HTTP_REFUSED, 1);
     socket->is_refused = true;
