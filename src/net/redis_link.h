@@ -8,19 +8,20 @@
  *                 │  lost: refused, reset, EOF, a deadline,     │
  *                 └──────── garbage, redis_link_reset ──────────┘          on_lost, then again after a jittered delay
  *
- * on_lost also tells of each attempt that failed. Before on_connected Redis has answered a PING too, so that one which is
- * loading, full, or wants a password counts as lost, with its reason.
+ * on_lost also tells of each attempt that failed. Before on_connected Redis has answered a PING too, so that one which
+ * is loading, full, or wants a password counts as lost, with its reason.
  *
- * Commands are queued and leave in one write per loop turn. Redis answers in order, so the oldest command's deadline is the
- * link's: when it passes, the connection is lost. When it is lost every queued command gets its callback with a negative
- * status before on_lost runs; whether Redis ran it is not known. Reconnect delays: 50 ms doubling to 2 s, full jitter.
+ * Commands are queued and leave in one write per loop turn. Redis answers in order, so the oldest command's deadline is
+ * the link's: when it passes, the connection is lost. When it is lost every queued command gets its callback with a
+ * negative status before on_lost runs; whether Redis ran it is not known. Reconnect delays: 50 ms doubling to 2 s, full
+ * jitter.
  *
- * A link with `on_push` set is for subscriptions and blocking use: answers go to on_push, not to callbacks, and there is no
- * command deadline (who waits must probe; a silent link is ended with redis_link_reset).
+ * A link with `on_push` set is for subscriptions and blocking use: answers go to on_push, not to callbacks, and there
+ * is no command deadline (who waits must probe; a silent link is ended with redis_link_reset).
  *
- * One thread (the loop's) owns a link. Callbacks run from the loop, never from inside a call of this header, except where
- * said. They may call anything here, on any link, also close the one that is calling. A NULL link is one that is not
- * connected.
+ * One thread (the loop's) owns a link. Callbacks run from the loop, never from inside a call of this header, except
+ * where said. They may call anything here, on any link, also close the one that is calling. A NULL link is one that is
+ * not connected.
  */
 #pragma once
 #include "base/args.h"
@@ -28,7 +29,14 @@
 #include <stdint.h>
 #include <uv.h>
 
-enum redis_type { REDIS_TYPE_NIL, REDIS_TYPE_STRING, REDIS_TYPE_STATUS, REDIS_TYPE_ERROR, REDIS_TYPE_INTEGER, REDIS_TYPE_ARRAY };
+enum redis_type {
+    REDIS_TYPE_NIL,
+    REDIS_TYPE_STRING,
+    REDIS_TYPE_STATUS,
+    REDIS_TYPE_ERROR,
+    REDIS_TYPE_INTEGER,
+    REDIS_TYPE_ARRAY
+};
 
 /* An answer. It and all below it live until the callback returns. Strings carry a NUL behind `len` bytes. */
 struct redis_value {
@@ -65,9 +73,11 @@ int redis_link_open(struct redis_link **link, const struct redis_link_options *o
 
 /*
  * Queues a command; `args` may be reused at once. `callback` (NULL: nobody cares, or the link has on_push) runs exactly
- * once. 0; -ENOTCONN while not connected; -ENOBUFS past max_output; -ENOMEM. On failure the callback never runs.
+ * once. 0; -ENOTCONN while not connected; -ENOBUFS past max_output or 1,048,576 waiting; -ENOMEM. On failure the
+ * callback never runs.
  */
-int redis_link_command(struct redis_link *link, const struct args *args, redis_reply_cb callback, void *data) MUST_CHECK;
+int redis_link_command(struct redis_link *link, const struct args *args, redis_reply_cb callback,
+                       void *data) MUST_CHECK;
 
 /* Gives the connection up as lost, for `why`; it reconnects. Callbacks run before this returns. Without a connection it
  * does nothing. */
@@ -79,7 +89,7 @@ bool redis_link_is_connected(const struct redis_link *link);
 size_t redis_link_pending(const struct redis_link *link);
 
 /*
- * Ends the link: waiting commands get -ECANCELED from inside this call, on_lost does not run; memory is freed by the loop
- * when its handles have closed. `*link` becomes NULL. NULL is fine.
+ * Ends the link: waiting commands get -ECANCELED from inside this call, on_lost does not run; memory is freed by the
+ * loop when its handles have closed. `*link` becomes NULL. NULL is fine.
  */
 void redis_link_close(struct redis_link **link);
