@@ -82,6 +82,8 @@ static void test_pairs(void)
     CHECK_TOLD(CONFIG_BOT, "", "--history=3"); /* a worker does not know --max-pending */
     CHECK_TOLD(CONFIG_BANTERD, "banterd: --max-pending: \"5000\" is out of range; allowed: 1..1000\n",
                "--max-pending=5000", "--history=3"); /* one mistake is told once */
+    CHECK_TOLD(CONFIG_BANTERD, "banterd: --history: \"abc\" is not a whole number; allowed: 3..100000\n",
+               "--max-pending=100", "--history=abc");
     CHECK_TOLD(CONFIG_BANTERD, "banterd: --message-burst: \"0\" is out of range; allowed: 1..1000000\n",
                "--message-burst=0");
 }
