@@ -252,8 +252,7 @@ void ws_encoder_free(struct ws_encoder *encoder)
 
 int ws_encode(struct ws_encoder *encoder, struct buf *out, enum ws_opcode opcode, const void *payload, size_t len)
 {
-    /* With the room there, append_bytes cannot fail in the middle of a frame, where wslay would wait to go on with it.
-     */
+    /* With the room there, append_bytes cannot fail inside a frame, which wslay would then want to go on with. */
     if (len > out->max || len + WS_HEADER_MAX > out->max - out->len)
         return -ENOBUFS;
     if (!buf_reserve(out, len + WS_HEADER_MAX))

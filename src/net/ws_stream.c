@@ -418,27 +418,31 @@ static bool has_unread_bytes(const struct ws_stream *stream)
     return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-static void handle_silence(struct ws_stream *stream, uint64_t now)
-{
-    if (!(stream->flags & FLAG_AWAITING_PONG)) {
-        stream->since_ms = now;
-        stream->flags |= FLAG_AWAITING_PONG;
-        if (queue_frame(stream, WS_OPCODE_PING, NULL, 0))
-            lose(stream, "out of memory");
-    } else if (has_unread_bytes(stream)) {
-        /* It was us who slept: timers run before sockets. */
-        stream->flags &= (uint16_t)~FLAG_AWAITING_PONG;
-    } else {
-        ws_stream_close(stream, 1008, "ping_timeout");
-    }
-}
-
-/* Nobody is blamed for being silent while we do not listen. */
-static void restart_clocks(struct ws_stream *stream, uint64_t now)
+static void send_ping(struct ws_stream *stream, uint64_t now)
 {
     stream->since_ms = now;
-    stream->flags &= (uint16_t)~FLAG_AWAITING_PONG;
-    if (stream->context && stream->context->message_since_ms != 0)
+    if (ws_stream_queued(stream) > 0)
+        return; /* it would only wait, too; the age of the output tells whether the peer lives */
+    stream->flags |= FLAG_AWAITING_PONG;
+    if (queue_frame(stream, WS_OPCODE_PING, NULL, 0))
+        lose(stream, "out of memory");
+}
+
+/* A peer is not blamed for its silence while we do not listen, nor when it was us who slept: timers run before sockets.
+ */
+static void end_pong_wait(struct ws_stream *stream)
+{
+    if (reads(stream) && !has_unread_bytes(stream))
+        ws_stream_close(stream, 1008, "ping_timeout");
+    else
+        stream->flags &= (uint16_t)~FLAG_AWAITING_PONG;
+}
+
+static void end_message_wait(struct ws_stream *stream, uint64_t now)
+{
+    if (reads(stream))
+        ws_stream_close(stream, 1008, "message_timeout");
+    else
         stream->context->message_since_ms = now;
 }
 
@@ -446,18 +450,18 @@ static void handle_due(struct wheel_timer *timer)
 {
     struct ws_stream *stream = CONTAINER_OF(timer, struct ws_stream, timer);
     uint64_t now = now_of(stream);
-    if (stream->flags & FLAG_CLOSING) {
-        if (now >= own_deadline(stream))
+    if (now >= own_deadline(stream)) {
+        if (stream->flags & FLAG_CLOSING)
             finish(stream);
-    } else if (now >= output_deadline(stream)) {
-        ws_stream_close(stream, 1008, "slow_reader");
-    } else if (!reads(stream)) {
-        restart_clocks(stream, now);
-    } else if (now >= message_deadline(stream)) {
-        ws_stream_close(stream, 1008, "message_timeout");
-    } else if (now >= own_deadline(stream)) {
-        handle_silence(stream, now);
+        else if (stream->flags & FLAG_AWAITING_PONG)
+            end_pong_wait(stream);
+        else
+            send_ping(stream, now);
     }
+    if (now >= output_deadline(stream))
+        ws_stream_close(stream, 1008, "slow_reader");
+    if (now >= message_deadline(stream))
+        end_message_wait(stream, now);
     settle(stream);
 }
 

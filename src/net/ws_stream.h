@@ -97,8 +97,8 @@ int ws_stream_send_text(struct ws_stream *stream, const char *text, size_t len) 
 /* Bytes accepted but not yet taken by the kernel. */
 size_t ws_stream_queued(const struct ws_stream *stream);
 
-/* Stops and restarts the delivery of messages, exact to the message; pongs stop too, but the ping clock waits then.
- * Idempotent. */
+/* Stops and restarts the delivery of messages, exact to the message. Meanwhile the peer's pings and Close wait unread,
+ * too; ours go on, for the proxies between us, but nobody is blamed for not answering. Idempotent. */
 void ws_stream_pause(struct ws_stream *stream);
 void ws_stream_resume(struct ws_stream *stream);
 
