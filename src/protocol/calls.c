@@ -25,6 +25,15 @@ static void session_call(struct args *args, const char *function, const struct s
     args_add_str(args, keys->draft);
 }
 
+/* Those that find the bot's queue by themselves, for callers that know the token only. */
+static void token_call(struct args *args, const char *function, const struct session_keys *keys)
+{
+    function_call(args, function, 3);
+    args_add_str(args, keys->session);
+    args_add_str(args, keys->messages);
+    args_add_str(args, keys->draft);
+}
+
 static void add_flag(struct args *args, bool flag)
 {
     args_add_str(args, flag ? "1" : "0");
@@ -76,10 +85,9 @@ void call_open(struct args *args, const struct session_keys *keys, const char *r
     args_add_str(args, open->bot);
 }
 
-void call_attach(struct args *args, const struct session_keys *keys, const char *requests, const char *after,
-                 int64_t limit)
+void call_attach(struct args *args, const struct session_keys *keys, const char *after, int64_t limit)
 {
-    session_call(args, "banter_attach", keys, requests);
+    token_call(args, "banter_attach", keys);
     args_add_str(args, after);
     args_add_number(args, limit);
 }
@@ -96,17 +104,16 @@ void call_accept(struct args *args, const struct session_keys *keys, const char 
     args_add_number(args, accept->pending);
 }
 
-void call_refresh(struct args *args, const struct session_keys *keys, const char *requests, int64_t ttl_ms)
+void call_refresh(struct args *args, const struct session_keys *keys, int64_t ttl_ms)
 {
-    session_call(args, "banter_refresh", keys, requests);
+    token_call(args, "banter_refresh", keys);
     args_add_number(args, ttl_ms);
     args_add_str(args, keys->replies);
 }
 
-void call_end(struct args *args, const struct session_keys *keys, const char *requests, const char *stop)
+void call_end(struct args *args, const struct session_keys *keys)
 {
-    session_call(args, "banter_end", keys, requests);
-    args_add_str(args, stop);
+    token_call(args, "banter_end", keys);
     args_add_str(args, keys->replies);
 }
 

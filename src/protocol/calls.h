@@ -36,8 +36,7 @@ void call_open(struct args *args, const struct session_keys *keys, const char *r
  * `limit` | ["GONE"] | ["RESET", oldest id or "0-0", last] `after` "" = from now on, no entries; "0-0" = from the
  * beginning. Fewer than `limit` entries: caught up with `last`.
  */
-void call_attach(struct args *args, const struct session_keys *keys, const char *requests, const char *after,
-                 int64_t limit);
+void call_attach(struct args *args, const struct session_keys *keys, const char *after, int64_t limit);
 
 enum call_accept_how {
     ACCEPT_FRESH, /* the client id is ours, new, kept in the history only */
@@ -56,10 +55,10 @@ void call_accept(struct args *args, const struct session_keys *keys, const char 
                  const struct call_accept *accept);
 
 /* -> the new expiry in ms | "GONE". Sets the TTL anew (never shorter, never past the session's own end). */
-void call_refresh(struct args *args, const struct session_keys *keys, const char *requests, int64_t ttl_ms);
+void call_refresh(struct args *args, const struct session_keys *keys, int64_t ttl_ms);
 
 /* -> "OK" | "GONE". Deletes the session and tells its servers and its worker. */
-void call_end(struct args *args, const struct session_keys *keys, const char *requests, const char *stop);
+void call_end(struct args *args, const struct session_keys *keys);
 
 /* One turn, as a worker holds it. `tag` is "<delivery>.<worker>.<run>", unique per run. */
 struct call_turn {

@@ -90,8 +90,10 @@ int message_append_json(struct buf *out, const struct message_id *id, const stru
         error = buf_printf(out, ",\"timestamp\":\"%s\"", time_text);
     if (!error)
         error = append_member(out, "reply_to", find_field(fields, count, "reply_to"));
-    if (!error && find_field(fields, count, "truncated"))
-        error = buf_append_str(out, ",\"truncated\":true");
+    static const char *const marks[] = {"aborted", "truncated"};
+    for (size_t i = 0; i < COUNT_OF(marks) && !error; i++)
+        if (find_field(fields, count, marks[i]))
+            error = buf_printf(out, ",\"%s\":true", marks[i]);
     return error ? error : buf_append_str(out, "}");
 }
 
@@ -137,7 +139,8 @@ bool event_parse(struct event *event, const char *json, size_t len)
         event->msg = json_string_value(msg);
         event->msg_len = json_string_length(msg);
     }
-    if (read_id(&event->id, tree, "id") && read_id(&event->prev, tree, "prev"))
+    if (read_id(&event->id, tree, "id") && read_id(&event->prev, tree, "prev") &&
+        read_id(&event->reply_to, tree, "reply_to"))
         return true;
     event_done(event);
     return false;

@@ -56,8 +56,8 @@ enum event_type {
 struct event {
     enum event_type type;
     bool is_error;
-    struct message_id id, prev; /* ANSWER: the entry, and the one before it */
-    const char *msg;            /* ANSWER: the text; NULL if it was too long to travel */
+    struct message_id id, prev, reply_to; /* ANSWER: the entry, the one before it, and what it answers */
+    const char *msg;                      /* ANSWER: the text; NULL if it was too long to travel */
     size_t msg_len;
     void *tree; /* keeps `msg` alive */
 };

@@ -1,0 +1,356 @@
+#include "server/server.h"
+#include "base/log.h"
+#include "bot/worker.h"
+#include "protocol/json.h"
+#include "server/bot_thread.h"
+#include "server/embedded_redis.h"
+#include "server/listen.h"
+#include "server/reactor.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    EXIT_USAGE = 2,
+    RESERVED_DESCRIPTORS = 64, /* for Redis, listeners, logs and loops */
+    REPORT_EVERY_S = 30,
+};
+
+/* All that main owns. */
+struct process {
+    struct server server;
+    uv_loop_t loop;
+    uv_signal_t on_term, on_int;
+    uint64_t started_ns;
+    struct listen_set listen;
+    struct embedded_redis redis;
+    struct bot_thread bots;
+    bool has_bots;
+    struct reactor *reactors;
+    size_t reactor_count;
+    bool is_announced;
+    int stops;
+};
+
+/* ------------------------------------------------------------------------------------------- what reactors tell main
+ */
+
+void server_fail(struct server *server, const char *why)
+{
+    if (!atomic_exchange(&server->has_failed, true))
+        log_error("banterd cannot serve with this Redis", "why=\"%s\"", why);
+    uv_async_send(&server->wake_main);
+}
+
+void server_reactor_is_ready(struct server *server)
+{
+    atomic_fetch_add(&server->reactors_ready, 1);
+    uv_async_send(&server->wake_main);
+}
+
+void server_reactor_has_ended(struct server *server)
+{
+    atomic_fetch_add(&server->reactors_ended, 1);
+    uv_async_send(&server->wake_main);
+}
+
+void server_report_redis(struct server *server, const char *why)
+{
+    char where[300];
+    uint64_t now = uv_hrtime(), last = atomic_load(&server->redis_reported_ns);
+    bool is_early = last && now - last < REPORT_EVERY_S * 1000000000ull;
+    if (is_early || !atomic_compare_exchange_strong(&server->redis_reported_ns, &last, now))
+        return;
+    redis_address_print(&server->redis, where, sizeof where);
+    const char *fix = server->redis_is_embedded
+                          ? "it is started again by itself; redis.log in the state directory says more"
+                          : "start Redis, or drop --redis: banterd then starts a private one";
+    log_error("cannot reach Redis; not ready, trying again", "redis=%s why=\"%s\" fix=\"%s\"", where, why, fix);
+}
+
+uint64_t server_connections(const struct server *server)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < server->metrics_count; i++)
+        sum += metrics_get(server->metrics[i], METRIC_CONNECTIONS) +
+               metrics_get(server->metrics[i], METRIC_HTTP_CONNECTIONS);
+    return sum;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- the start
+ */
+
+/* Debian's soft limit is 1,024. Returns how many descriptors we may have. */
+static uint64_t raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+static uint64_t limit_connections(const struct config *config)
+{
+    uint64_t descriptors = raise_descriptor_limit();
+    uint64_t reserved = RESERVED_DESCRIPTORS + 16 * (uint64_t)config->threads;
+    uint64_t most = descriptors > reserved + 16 ? descriptors - reserved : 16;
+    uint64_t wanted = (uint64_t)config->max_connections;
+    if (wanted > most)
+        log_warning("fewer connections than asked for: the descriptor limit is lower",
+                    "max-connections=%" PRIu64 " allowed=%" PRIu64, wanted, most);
+    return wanted && wanted < most ? wanted : most;
+}
+
+/* A first --bot's name; what it means is checked where the bots start. */
+static const char *choose_default_bot(const struct config *config)
+{
+    static char name[BOT_NAME_MAX + 1];
+    if (config->default_bot)
+        return config->default_bot;
+    const char *spec = config->bot.count ? config->bot.item[0] : "echo";
+    size_t len = strcspn(spec, "=:");
+    snprintf(name, sizeof name, "%.*s", (int)len, spec);
+    return name;
+}
+
+static void name_node(struct server *server)
+{
+    char host[16] = "";
+    uint32_t random = 0;
+    gethostname(host, sizeof host - 1);
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        random = (uint32_t)uv_hrtime();
+    snprintf(server->node_id, sizeof server->node_id, "%.10s-%d-%06x", host, (int)getpid(), random & 0xFFFFFF);
+}
+
+static int find_redis(struct process *process, struct config *config, char *error, size_t size)
+{
+    struct server *server = &process->server;
+    char url[600];
+    if (config->redis)
+        return redis_address_parse(&server->redis, config->redis, error, size);
+    server->redis_is_embedded = true;
+    int code =
+        embedded_redis_start(&process->redis, &process->loop, config->state_dir, config->redis_fsync, error, size);
+    if (code)
+        return code;
+    snprintf(url, sizeof url, "unix://%s", process->redis.socket);
+    return redis_address_parse(&server->redis, url, error, size);
+}
+
+static int start_bots(struct process *process, struct config *config, char *error, size_t size)
+{
+    static const char *echo = "echo";
+    if (config->bot.count == 0 && process->server.redis_is_embedded)
+        config->bot = (struct config_list){.item = &echo, .count = 1};
+    process->has_bots = config->bot.count > 0;
+    if (!process->has_bots)
+        return 0;
+    process->server.metrics[process->server.metrics_count++] = &process->bots.metrics;
+    return bot_thread_start(&process->bots, config, &process->server.redis, error, size);
+}
+
+static int start_reactors(struct process *process)
+{
+    struct server *server = &process->server;
+    process->reactors = calloc(process->reactor_count, sizeof *process->reactors);
+    if (!process->reactors)
+        return -ENOMEM;
+    for (size_t i = 0; i < process->reactor_count; i++)
+        server->metrics[server->metrics_count++] = &process->reactors[i].metrics;
+    for (size_t i = 0; i < process->reactor_count; i++) {
+        int error = reactor_start(&process->reactors[i], server, (int)i, process->listen.fds[i], process->listen.count);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+static void write_ready(const struct config *config, const char *line)
+{
+    if (config->ready_fd < 0)
+        return;
+    if (dprintf((int)config->ready_fd, "%s\n", line) < 0)
+        log_warning("nobody reads --ready-fd", NULL);
+}
+
+static void announce_addresses(const struct process *process)
+{
+    for (size_t i = 0; i < process->listen.count; i++) {
+        write_ready(process->server.config, process->listen.url[i]);
+        log_debug("listening", "url=%s", process->listen.url[i]);
+    }
+}
+
+static void print_banner(const struct process *process, int64_t ms)
+{
+    const struct server *server = &process->server;
+    const char *url = process->listen.url[0];
+    char name[80], redis[300], bots[160] = "";
+    redis_address_print(&server->redis, redis, sizeof redis);
+    /* Both loopback addresses are one name to people. */
+    bool is_localhost = process->listen.count > 1 && strncmp(url, "http://127.0.0.1:", 17) == 0;
+    snprintf(name, sizeof name, "http://localhost%s", is_localhost ? url + 16 : "");
+    if (!is_localhost)
+        snprintf(name, sizeof name, "%s", url);
+    for (size_t i = 0, at = 0; i < server->config->bot.count && at < sizeof bots; i++)
+        at += (size_t)snprintf(bots + at, sizeof bots - at, "%s%s", i ? ", " : "", server->config->bot.item[i]);
+    printf("banterd %s  ready in %" PRId64 " ms   %s\n"
+           "├─ Metrics   %s/metrics\n"
+           "├─ Redis     %s\n"
+           "├─ Bots      %s\n"
+           "├─ Sockets   at most %" PRIu64 "\n"
+           "└─ Try       curl -X POST '%s/token?name=Ann'\n",
+           BANTER_VERSION, ms, name, name, server->redis_is_embedded ? "private, on a unix socket" : redis,
+           *bots ? bots : "none here; start banter-bot", server->max_connections, name);
+    fflush(stdout);
+}
+
+/* Everything is up: all listeners, Redis, functions and subscriptions of each reactor. */
+static void announce_ready(struct process *process)
+{
+    int64_t ms = (int64_t)(uv_hrtime() - process->started_ns) / 1000000;
+    process->is_announced = true;
+    write_ready(process->server.config, "ready");
+    if (isatty(STDOUT_FILENO))
+        print_banner(process, ms);
+    else
+        log_info("ready", "url=%s ms=%" PRId64 " version=%s max_connections=%" PRIu64, process->listen.url[0], ms,
+                 BANTER_VERSION, process->server.max_connections);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- the end
+ */
+
+static void stop(struct process *process)
+{
+    process->stops++;
+    for (size_t i = 0; i < process->reactor_count; i++)
+        reactor_stop(&process->reactors[i]);
+}
+
+/* The first SIGTERM or SIGINT drains, the second ends at once. */
+static void handle_signal(uv_signal_t *signal, int number)
+{
+    struct process *process = signal->loop->data;
+    log_info(process->stops ? "ending at once" : "draining", "signal=%s connections=%" PRIu64, strsignal(number),
+             server_connections(&process->server));
+    stop(process);
+}
+
+/* The bots last: until now they have answered what was accepted. */
+static void end(struct process *process)
+{
+    for (size_t i = 0; i < process->reactor_count; i++)
+        reactor_join(&process->reactors[i]);
+    if (process->has_bots) {
+        bot_thread_stop(&process->bots);
+        bot_thread_join(&process->bots);
+    }
+    if (process->server.redis_is_embedded)
+        embedded_redis_stop(&process->redis);
+    uv_close((uv_handle_t *)&process->on_term, NULL);
+    uv_close((uv_handle_t *)&process->on_int, NULL);
+    uv_close((uv_handle_t *)&process->server.wake_main, NULL);
+}
+
+static void handle_wake(uv_async_t *async)
+{
+    struct process *process = async->loop->data;
+    struct server *server = &process->server;
+    if (!process->is_announced && atomic_load(&server->reactors_ready) == process->reactor_count)
+        announce_ready(process);
+    if (atomic_load(&server->has_failed) && process->stops == 0) {
+        stop(process);
+        stop(process);
+    }
+    if (atomic_load(&server->reactors_ended) == process->reactor_count)
+        end(process);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ the life
+ */
+
+static int fail(const char *error, int status)
+{
+    fprintf(stderr, "banterd: %s\n", error);
+    return status;
+}
+
+static int watch_signals(struct process *process)
+{
+    process->loop.data = process;
+    signal(SIGPIPE, SIG_IGN);
+    int error = uv_async_init(&process->loop, &process->server.wake_main, handle_wake);
+    if (!error)
+        error = uv_signal_init(&process->loop, &process->on_term);
+    if (!error)
+        error = uv_signal_init(&process->loop, &process->on_int);
+    if (!error)
+        error = uv_signal_start(&process->on_term, handle_signal, SIGTERM);
+    return error ? error : uv_signal_start(&process->on_int, handle_signal, SIGINT);
+}
+
+static int check_bots(const struct config *config)
+{
+    int mistakes = 0;
+    for (size_t i = 0; i < config->bot.count; i++) {
+        char name[BOT_NAME_MAX + 1], error[256];
+        if (!worker_bot_spec_check(config->bot.item[i], name, error, sizeof error))
+            mistakes += fail(error, 1);
+    }
+    return mistakes;
+}
+
+static int start(struct process *process, struct config *config)
+{
+    struct server *server = &process->server;
+    char error[512];
+    server->max_connections = limit_connections(config);
+    if (config->token_rate > 0)
+        server->token_rate = rate_table_new(config->token_rate);
+    if (config->token_rate > 0 && !server->token_rate)
+        return fail("out of memory", 1);
+    name_node(server);
+    if (listen_open(&process->listen, &config->listen, process->reactor_count, error, sizeof error))
+        return fail(error, 1);
+    server->listens_on_loopback_only = process->listen.is_loopback_only;
+    int code = find_redis(process, config, error, sizeof error);
+    if (code)
+        return fail(error, config->redis ? EXIT_USAGE : 1);
+    if (start_bots(process, config, error, sizeof error))
+        return fail(error, 1);
+    server->default_bot = choose_default_bot(config);
+    code = start_reactors(process);
+    return code ? fail(uv_strerror(code), 1) : 0;
+}
+
+int server_run(struct config *config)
+{
+    static struct process process;
+    process.started_ns = uv_hrtime();
+    process.server.config = config;
+    process.reactor_count = (size_t)config->threads;
+    json_init();
+    if (check_bots(config))
+        return EXIT_USAGE;
+    if (uv_loop_init(&process.loop) || watch_signals(&process))
+        return fail("cannot make an event loop", 1);
+    int status = start(&process, config);
+    if (status)
+        return status; /* the embedded Redis, if any, ends with us */
+    announce_addresses(&process);
+    uv_run(&process.loop, UV_RUN_DEFAULT);
+    rate_table_free(process.server.token_rate);
+    free(process.reactors);
+    return atomic_load(&process.server.has_failed) ? 1 : 0;
+}
