@@ -76,7 +76,7 @@ static size_t count_byte(struct span span, char byte)
 struct head {
     bool is_1_1;
     unsigned fields, hosts, lengths, encodings;
-    size_t cookie_pairs;
+    size_t records; /* bytes, see HTTP_HEAD_MAX_RECORDS */
     struct span host, content_length, transfer_encoding;
 };
 
@@ -112,10 +112,7 @@ static enum step take_request_line(struct span *rest, struct head *head, enum re
     struct span target = take_run(rest, TARGET);
     if (length(method) == 0 || (length(target) == 0 && rest->at < rest->end))
         return WRONG;
-    if (count_byte(target, '&') >= HTTP_HEAD_MAX_PAIRS) {
-        *reject = REJECT_URI_TOO_LONG;
-        return WRONG;
-    }
+    head->records += (1 + count_byte(target, '&')) * HTTP_HEAD_RECORD;
     step = take_text(rest, " ");
     return step == DONE ? take_version(rest, head, reject) : step;
 }
@@ -132,6 +129,7 @@ static struct span trimmed(struct span value)
 static void note_field(struct head *head, struct span name, struct span value)
 {
     head->fields++;
+    head->records += HTTP_HEAD_RECORD;
     if (equals(name, "Host")) {
         head->hosts++;
         head->host = value;
@@ -142,7 +140,7 @@ static void note_field(struct head *head, struct span name, struct span value)
         head->encodings++;
         head->transfer_encoding = value;
     } else if (equals(name, "Cookie")) {
-        head->cookie_pairs += 1 + count_byte(value, ';') + count_byte(value, ',');
+        head->records += length(value) + (1 + count_byte(value, ';') + count_byte(value, ',')) * HTTP_HEAD_RECORD;
     }
 }
 
@@ -200,7 +198,7 @@ static enum reject check_host(const struct head *head)
 
 static enum reject check_whole(const struct head *head, size_t max_body)
 {
-    if (head->cookie_pairs > HTTP_HEAD_MAX_PAIRS)
+    if (head->records > HTTP_HEAD_MAX_RECORDS)
         return REJECT_HEADERS_TOO_LARGE;
     enum reject reject = check_framing(head, max_body);
     return reject != REJECT_NONE ? reject : check_host(head);

@@ -14,7 +14,10 @@
 enum {
     HTTP_HEAD_MAX = 8192,       /* bytes of request line and header lines together */
     HTTP_HEAD_MAX_FIELDS = 100, /* header lines */
-    HTTP_HEAD_MAX_PAIRS = 64,   /* parts of the query, and of the cookies: libmicrohttpd keeps a record of each */
+    /* Bytes that libmicrohttpd will keep beside the head: a record for each header, query field and cookie, and a copy
+     * of the cookies. It has to have them, and 0.9.75 says a header block twice where it refuses by itself. */
+    HTTP_HEAD_MAX_RECORDS = 7168,
+    HTTP_HEAD_RECORD = 64,
 };
 
 /*

@@ -16,9 +16,9 @@ enum {
     RUNS_PER_TURN = 4,     /* of libmicrohttpd: reading and answering a resumed request takes two */
     RUNS_BEFORE_STOP = 16, /* to write the last answers */
     EVENTS_PER_TURN = 64,
-    /* A head of HTTP_HEAD_MAX, libmicrohttpd's copy of the cookies, its records of headers, query and cookies (64 bytes
-     * each), and the head of the answer. Beyond it 0.9.75 answers by itself and says the header block twice. */
-    CONNECTION_MEMORY = 32 * 1024,
+    /* Half of it is the first read's, with the head; then HTTP_HEAD_MAX_RECORDS, and the head of the answer.
+     * libmicrohttpd clears all of it after each request: more would cost time. */
+    CONNECTION_MEMORY = 2 * HTTP_HEAD_MAX,
 };
 
 /* The front. */
