@@ -23,16 +23,14 @@ static uint64_t now_of(const struct ws_stream *stream)
     return uv_now(stream->pool->options.loop);
 }
 
-/* May messages be delivered now? A peer that makes us answer but does not read the answers is not listened to either.
- */
+/* May messages be delivered now? A peer that does not read our answers is not listened to either. */
 static bool delivers(const struct ws_stream *stream)
 {
     return !(stream->flags & (FLAG_PAUSED | FLAG_OVERFLOWED | FLAG_CLOSING | FLAG_FINISHED)) &&
            ws_stream_queued(stream) <= stream->pool->output_mark;
 }
 
-/* Should the socket be read? While closing it is, to drain it: what is unread when it is closed would cost the peer our
- * Close. */
+/* Should the socket be read? While closing, too: a close(2) over unread bytes resets, and our Close is lost. */
 static bool reads(const struct ws_stream *stream)
 {
     if (stream->flags & (FLAG_AT_EOF | FLAG_FINISHED))
@@ -180,8 +178,6 @@ static void answer_ping(struct ws_stream *stream, const struct ws_event *ping)
 {
     if (queue_frame(stream, WS_OPCODE_PONG, ping->data, ping->len))
         lose(stream, "out of memory");
-    else if (!delivers(stream))
-        (void)write_output(stream); /* a burst of pings goes on if the kernel takes the answers; errors show again */
 }
 
 static void answer_close(struct ws_stream *stream, const struct ws_event *event)
@@ -213,8 +209,7 @@ static void handle_event(struct ws_stream *stream, const struct ws_event *event)
     }
 }
 
-/* Decodes while there is somebody to deliver to; returns how many bytes it took. The context stays where it is
- * meanwhile. */
+/* Decodes while there is somebody to deliver to; returns how many bytes it took. */
 static size_t take(struct ws_stream *stream, const void *bytes, size_t len)
 {
     struct ws_context *context = ws_pool_context(stream);
@@ -362,8 +357,7 @@ static void settle_context(struct ws_stream *stream)
         ws_pool_reclaim(stream);
 }
 
-/* The end of everything that the loop calls, and the only place that decides what the stream holds and waits for next.
- */
+/* Ends whatever the loop calls, and is the only place that decides what the stream holds and waits for next. */
 static void settle(struct ws_stream *stream)
 {
     if (stream->flags & FLAG_CLOSING && !(stream->flags & FLAG_FINISHED))
@@ -428,8 +422,7 @@ static void send_ping(struct ws_stream *stream, uint64_t now)
         lose(stream, "out of memory");
 }
 
-/* A peer is not blamed for its silence while we do not listen, nor when it was us who slept: timers run before sockets.
- */
+/* A peer is not blamed while we do not listen, nor when it was us who slept: timers run before sockets. */
 static void end_pong_wait(struct ws_stream *stream)
 {
     if (reads(stream) && !has_unread_bytes(stream))
@@ -508,9 +501,10 @@ void ws_stream_pause(struct ws_stream *stream)
 void ws_stream_resume(struct ws_stream *stream)
 {
     stream->flags &= (uint16_t)~FLAG_PAUSED;
+    /* Input that waits is not delivered from here, and inside on_text nothing may move: the loop goes on with a
+     * context. */
     if (stream->context)
-        ws_pool_schedule(
-            stream->context); /* perhaps input waits; and we may be inside on_text: nothing moves under it */
+        ws_pool_schedule(stream->context);
     else
         poll_for(stream, stream->polled | UV_READABLE);
 }

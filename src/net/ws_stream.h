@@ -1,6 +1,6 @@
 /*
- * One WebSocket (RFC 6455) on a socket of ours, from the end of the handshake to the last byte. wslay frames, unmasks,
- * reassembles and checks UTF-8; everything it leaves open is closed here (library facts are in the .c).
+ * One WebSocket (RFC 6455) on a socket of ours, from the end of the handshake to the last byte. wslay frames, unmasks
+ * and checks UTF-8 (ws_codec.h); the limits, the clocks and the end are here.
  *
  *        open           Close sent or received, peer gone, protocol error
  *   ───────────> OPEN ─────────────────────────────────────────────────────> CLOSING
