@@ -214,14 +214,14 @@ static enum MHD_Result deliver(struct http_request *request)
     return request->phase == PHASE_FAILED ? MHD_NO : MHD_YES;
 }
 
-enum MHD_Result http_request_access(void *listener, struct MHD_Connection *connection, const char *url,
-                                    const char *method, const char *version, const char *upload, size_t *upload_len,
-                                    void **context)
+enum MHD_Result http_request_access(void *data, struct MHD_Connection *connection, const char *url, const char *method,
+                                    const char *version, const char *upload, size_t *upload_len, void **context)
 {
+    struct http_listener *listener = data;
     struct http_request *request = *context;
-    (void)listener;
     (void)connection;
     (void)url;
+    listener->fruitless_runs = 0;
     if (!request)
         return MHD_NO;
     if (request->phase == PHASE_HEAD)
@@ -304,6 +304,40 @@ const char *http_request_header(const struct http_request *request, const char *
     if (trimmed)
         memcpy(trimmed, search.value, len);
     return trimmed;
+}
+
+struct header_join {
+    const char *name;
+    size_t name_len;
+    struct buf list;
+};
+
+static enum MHD_Result join_header(void *data, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                   const char *value, size_t value_len)
+{
+    struct header_join *join = data;
+    (void)kind;
+    if (name_len != join->name_len || strncasecmp(name, join->name, name_len) != 0)
+        return MHD_YES;
+    bool is_first = join->list.len == 0;
+    return buf_append(&join->list, ", ", is_first ? 0 : 2) || buf_append(&join->list, value, value_len) ? MHD_NO
+                                                                                                        : MHD_YES;
+}
+
+const char *http_request_header_list(const struct http_request *request, const char *name)
+{
+    unsigned count;
+    const char *first = http_request_header(request, name, &count);
+    if (count < 2)
+        return first;
+    struct header_join join = {.name = name, .name_len = strlen(name)};
+    buf_init(&join.list, HTTP_HEAD_MAX);
+    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, join_header, &join);
+    char *copy = new_copy(request, join.list.len);
+    if (copy)
+        memcpy(copy, join.list.data, join.list.len);
+    buf_done(&join.list);
+    return copy;
 }
 
 static unsigned find_field(const struct http_request *request, const char *text, size_t len, const char *name,

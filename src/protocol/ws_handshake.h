@@ -15,7 +15,6 @@ struct ws_handshake {
     const char *key;
     unsigned key_count;
     const char *version;
-    const char *protocols; /* Sec-WebSocket-Protocol */
     bool http_1_0;
 };
 

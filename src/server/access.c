@@ -19,10 +19,13 @@ static bool host_is(const char *host, size_t len, const char *name)
     return strlen(name) == len && strncasecmp(host, name, len) == 0;
 }
 
+/* NAME or NAME:PORT, and nothing else behind it. */
 static bool is_loopback_name(const char *host)
 {
     static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
     size_t len = host_len(host);
+    if (host[len] == ':' && strspn(host + len + 1, "0123456789") != strlen(host + len + 1))
+        return false; /* http://localhost:1@evil.example */
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (host_is(host, len, names[i]))
             return true;

@@ -26,10 +26,9 @@ static void handle_upgraded(void *data, int fd, const void *early, size_t early_
 static enum reject check_handshake(const struct http_request *request, const char **key)
 {
     struct ws_handshake handshake = {
-        .upgrade = http_request_header(request, "Upgrade", NULL),
-        .connection = http_request_header(request, "Connection", NULL),
+        .upgrade = http_request_header_list(request, "Upgrade"),
+        .connection = http_request_header_list(request, "Connection"),
         .version = http_request_header(request, "Sec-WebSocket-Version", NULL),
-        .protocols = http_request_header(request, "Sec-WebSocket-Protocol", NULL),
         .http_1_0 = http_request_is_http_1_0(request),
     };
     handshake.key = *key = http_request_header(request, "Sec-WebSocket-Key", &handshake.key_count);
@@ -52,7 +51,7 @@ static enum reject read_request(struct reactor *reactor, const struct http_reque
 {
     const char *bearer;
     size_t bearer_len;
-    const char *protocols = http_request_header(request, "Sec-WebSocket-Protocol", NULL);
+    const char *protocols = http_request_header_list(request, "Sec-WebSocket-Protocol");
     enum reject reject = ws_handshake_protocols(protocols, protocol, &bearer, &bearer_len);
     if (reject)
         return reject;

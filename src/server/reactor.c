@@ -104,7 +104,7 @@ static void drain(struct reactor *reactor)
     reactor->drain_step = step > least ? step : least;
     reactor->drain_until_ms = reactor_now_ms(reactor) + window_ms;
     http_listener_stop(reactor->listener);
-    wheel_arm(&reactor->wheel, &reactor->drain_timer, reactor_now_ms(reactor));
+    handle_drain(&reactor->drain_timer);
 }
 
 static void handle_stop(uv_async_t *async)
