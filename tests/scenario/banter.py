@@ -19,12 +19,14 @@ from raw_http import HttpConnection, Response, request_bytes
 from ws_client import RawWebSocket, WebSocket
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(os.environ.get("BANTER_BIN", ROOT / "build" / "bin")).resolve()
+BIN = Path(os.environ.pop("BANTER_BIN", ROOT / "build" / "bin")).resolve()
 START_DEADLINE_S = 20  # a sanitizer on a busy machine
 STOP_DEADLINE_S = 20
 
 SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|Memory)Sanitizer|runtime error:|Assertion .* failed")
-SANITIZER_OPTIONS = {
+# The user's own settings stay outside; an unknown BANTER_... would even be refused.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("BANTER_")},
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
     "TSAN_OPTIONS": "second_deadlock_stack=1",
@@ -63,7 +65,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **SANITIZER_OPTIONS},
+                env=ENVIRONMENT,
                 **self._popen_options,
             )
         return self

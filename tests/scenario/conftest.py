@@ -7,6 +7,7 @@ import pytest
 from banter import Bot, Redis, Server
 
 TEST_DEADLINE_S = 90
+DEPLOYMENT = pytest.StashKey()
 
 
 class Deployment:
@@ -63,9 +64,8 @@ class Deployment:
 def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
-    deployment = item.funcargs.get("deployment") if hasattr(item, "funcargs") else None
-    if report.failed and deployment:
-        for process in deployment.processes:
+    if report.failed and DEPLOYMENT in item.stash:
+        for process in item.stash[DEPLOYMENT].processes:
             report.sections.append((f"log of {process.name}", process.log[-8000:]))
 
 
@@ -84,9 +84,10 @@ def deadline():
 
 
 @pytest.fixture
-def deployment(tmp_path_factory):
+def deployment(request, tmp_path_factory):
     # A name of its own choice: a unix socket's path is limited to 107 bytes, and test names are long.
     deployment = Deployment(tmp_path_factory.mktemp("run"))
+    request.node.stash[DEPLOYMENT] = deployment
     try:
         yield deployment
     finally:

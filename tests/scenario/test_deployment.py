@@ -5,12 +5,17 @@ import subprocess
 
 import pytest
 
-from banter import BIN, requests_key, wait_until
+from banter import BIN, ENVIRONMENT, requests_key, wait_until
 
 
 def run_to_end(program, *options, deadline_s=20):
     return subprocess.run(
-        [BIN / program, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=deadline_s
+        [BIN / program, *options],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=deadline_s,
+        env=ENVIRONMENT,
     )
 
 
@@ -21,6 +26,8 @@ def test_a_worker_of_its_own_answers_for_any_server(deployment):
     token = first.token()
     second.secrets.add(token)
     with first.websocket(token) as here, second.websocket(token) as there:
+        here.settle()
+        there.settle()
         assert here.ask("one") == "BOT: one"
         assert there.receive() == "BOT: one"
         assert there.ask("two") == "BOT: two"

@@ -49,7 +49,7 @@ def test_w2_wrong_version(server, version):
     response = handshake(server, server.token(), Sec_WebSocket_Version=version)
     assert (response.status, response.code) == (426, "upgrade_required")
     assert response.header("Sec-WebSocket-Version") == "13"
-    assert "upgrade" in response.header("Connection").lower()
+    assert response.header("Upgrade") == "websocket"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,6 @@ def test_w4_no_upgrade_at_all(server):
         ("soap, wamp", None),
         ("chat.v1.text", "chat.v1.text"),
         ("soap, chat.v1.text", "chat.v1.text"),
-        ("chat.v1.json", "chat.v1.json"),
         (["soap", "chat.v1.text"], "chat.v1.text"),
     ],
 )

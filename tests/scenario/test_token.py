@@ -161,6 +161,7 @@ def test_a5_an_ended_session_loses_its_sockets_and_its_data(deployment):
     token = server.token()
     other.secrets.add(token)
     with server.raw_websocket(token) as here, other.raw_websocket(token) as there:
+        there.settle()
         assert here.ask("hi") == "BOT: hi"
         assert there.receive_text() == "BOT: hi"
         response = server.request("DELETE", f"/token?token={token}")
@@ -177,6 +178,7 @@ def test_a6_all_sockets_of_a_session_see_the_replies_and_the_oldest_gives_way(de
     server = deployment.start_server("--bot", "echo", "--max-sockets", "2", "--threads", "1")
     token = server.token()
     with server.raw_websocket(token) as first, server.raw_websocket(token) as second:
+        second.settle()
         assert first.ask("one") == "BOT: one"
         assert second.receive_text() == "BOT: one"
         with server.raw_websocket(token) as third:
@@ -189,11 +191,14 @@ def test_a6_all_sockets_of_a_session_see_the_replies_and_the_oldest_gives_way(de
 def test_a6_the_limit_counts_all_threads_of_a_server(deployment):
     server = deployment.start_server("--bot", "echo", "--max-sockets", "3", "--threads", "2")
     token = server.token()
-    websockets = [server.raw_websocket(token) for _ in range(8)]
-    wait_until(lambda: server.request("GET", "/client-count").json()["count"] <= 3, 8, "the oldest being closed")
+    websockets = []
+    for _ in range(8):
+        websockets.append(server.raw_websocket(token))
+        websockets[-1].settle()
     for websocket in websockets[:-3]:
         websocket.expect_close(1008, reason="replaced")
     for websocket in websockets[-3:]:
+        websocket.settle()
         websocket.connection.socket.close()
 
 

@@ -65,6 +65,14 @@ class WebSocket:
         self.send(text)
         return self.receive(deadline_s)
 
+    def settle(self, deadline_s=DEADLINE_S):
+        """Until the server has confirmed the token: it reads nothing before, so a pong proves it."""
+
+        async def ping():
+            await (await self._websocket.ping())
+
+        _Loop.run(ping(), deadline_s)
+
     def expect_closed(self, code, reason=None, deadline_s=DEADLINE_S):
         """The next thing that happens is this close."""
         closed = self.receive(deadline_s)
@@ -164,6 +172,11 @@ class RawWebSocket:
     def ask(self, text):
         self.send_text(text)
         return self.receive_text()
+
+    def settle(self):
+        """Until the server has confirmed the token: it reads nothing before, so a pong proves it."""
+        self.send(frame_bytes(PING, b"settle"))
+        assert self.receive() == (PONG, b"settle", True, 0)
 
     def expect_close(self, *codes, reason=None, answer=True, deadline_s=DEADLINE_S):
         """The next frame is a Close with one of the codes; then, answered or not, TCP ends within 2 s and a little."""
