@@ -87,11 +87,19 @@ static void handle_read(void *data, const struct redis_value *value)
         worker_redis_refused(worker, value);
         return;
     }
+    worker->has_read_own = true;
     for (size_t i = 0; i < value->count; i++) {
         const struct redis_value *queue = &value->item[i];
         for (size_t j = 0; queue->count == 2 && j < queue->item[1].count; j++)
             take_read(worker, &queue->item[1].item[j]);
     }
+}
+
+/* The last word says where to read from: not what is new, but what is this worker's already. That never waits. */
+static void read_own_instead(struct args *args)
+{
+    args->count--;
+    args_add_str(args, "0");
 }
 
 /* Asks for as many entries as there is room for. Claims may come on top, so the room is a wish and not a promise. */
@@ -104,6 +112,8 @@ static void read_queue(struct worker *worker)
     if (worker->redis != REDIS_READY || worker->reading_since_ms || room <= 0 || now_ms < worker->read_not_before_ms)
         return;
     call_read(&args, &requests, 1, worker->id, room, READ_BLOCK_MS);
+    if (!worker->has_read_own)
+        read_own_instead(&args);
     if (redis_link_command(worker->reader, &args, NULL, NULL) == 0)
         worker->reading_since_ms = now_ms;
 }
@@ -220,7 +230,8 @@ static void handle_commands_lost(void *data, const char *why)
 
 static void handle_reader_connected(void *data)
 {
-    (void)data; /* reading begins after this turn of the loop */
+    struct worker *worker = data;
+    worker->has_read_own = false; /* the last connection may have died with entries on their way; reading begins soon */
 }
 
 static void handle_reader_lost(void *data, const char *why)

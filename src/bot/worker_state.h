@@ -40,6 +40,7 @@ struct worker {
     struct redis_link *commands, *reader, *stops;
     uint64_t reading_since_ms; /* 0: no read is on its way */
     uint64_t read_not_before_ms;
+    bool has_read_own; /* on this connection: what was given to this worker and perhaps never arrived */
 
     uint64_t duty_due_ms[DUTY_COUNT];
     bool is_claiming;             /* a claim is on its way: its room is spoken for */

@@ -25,7 +25,7 @@ struct fixture {
     int status;
     int64_t integer; /* of the last answer */
     size_t count;
-    char text[1024];
+    char text[8192]; /* INFO fits */
 };
 
 #define RUN_UNTIL(f, condition)                                                                                        \

@@ -225,28 +225,61 @@ static void test_a_stopped_turn_is_cancelled_at_once(void)
 
 static void test_redis_dies_and_comes_back(void)
 {
-    enum { SESSIONS = 10, MESSAGES = 20 };
+    enum { SESSIONS = 10, MESSAGES = 10, KILLS = 3 };
     static const char *const settings[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     struct session session[SESSIONS];
     struct fixture f;
     begin(&f, settings);
     struct worker *worker = open_worker(&f, "b=echo:delay=5", LONG_LEASE_MS);
-    for (size_t i = 0; i < SESSIONS; i++) {
+    for (size_t i = 0; i < SESSIONS; i++)
         session_open(&f, &session[i]);
-        say_numbers(&f, &session[i], 0, MESSAGES);
-    }
-    for (int kill = 1; kill <= 2; kill++) {
-        uint64_t enough = counted(&f, METRIC_TURNS_ANSWERED) + 40;
+    for (int kill = 0; kill < KILLS; kill++) {
+        uint64_t enough = counted(&f, METRIC_TURNS_ANSWERED) + SESSIONS * MESSAGES / 2;
+        for (size_t i = 0; i < SESSIONS; i++)
+            say_numbers(&f, &session[i], (size_t)kill * MESSAGES, (size_t)(kill + 1) * MESSAGES);
         RUN_UNTIL(&f, counted(&f, METRIC_TURNS_ANSWERED) >= enough);
         redis_child_kill(&f.redis);
-        RUN_UNTIL(&f, away == kill);
+        RUN_UNTIL(&f, away == kill + 1);
         redis_child_run(&f.redis);
         RUN_UNTIL(&f, redis_link_is_connected(f.link));
     }
     RUN_UNTIL(&f, length_of_queue(&f) == 0);
     for (size_t i = 0; i < SESSIONS; i++)
-        check_answers(&f, &session[i], MESSAGES);
+        check_answers(&f, &session[i], KILLS * MESSAGES);
     stop_worker(&f, worker, 5000);
+    fixture_close(&f);
+}
+
+/* Redis gave the worker an entry, but the answer that held it was lost with the connection: the lease is not waited
+ * for. */
+static void test_an_entry_that_never_arrived(void)
+{
+    struct session session;
+    struct fixture f;
+    struct args args;
+    uv_loop_t other;
+    char name[64];
+    begin(&f, NULL);
+    CHECK(uv_loop_init(&other) == 0);
+    struct worker *worker = open_worker_on(&f, &other, "b=echo", LONG_LEASE_MS);
+    while (ready == 0)
+        uv_run(&other, UV_RUN_ONCE);
+    RUN_UNTIL(&f, (ASK(&f, "INFO", "clients"), strstr(f.text, "blocked_clients:0") != NULL)); /* its read is over */
+    ASK(&f, "HKEYS", KEYS_WORKERS);
+    snprintf(name, sizeof name, "%.63s", f.text);
+    session_open(&f, &session);
+    say_numbers(&f, &session, 0, 1);
+    const char *requests = f.requests;
+    call_read(&args, &requests, 1, name, 1, 1000);
+    ask(&f, &args);
+    CHECK(f.count == 1);
+    ASK(&f, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    while (counted(&f, METRIC_TURNS_ANSWERED) == 0)
+        uv_run(&other, UV_RUN_ONCE);
+    check_answers(&f, &session, 1);
+    worker_stop(worker, 5000);
+    uv_run(&other, UV_RUN_DEFAULT);
+    CHECK(stopped == 1 && uv_loop_close(&other) == 0);
     fixture_close(&f);
 }
 
@@ -334,6 +367,7 @@ int main(void)
     test_a_slow_bot_keeps_its_turn();
     test_a_stopped_turn_is_cancelled_at_once();
     test_redis_dies_and_comes_back();
+    test_an_entry_that_never_arrived();
     test_redis_comes_back_empty();
     test_stopping();
     test_stopping_without_redis();
