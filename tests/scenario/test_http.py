@@ -9,6 +9,12 @@ import pytest
 from raw_http import request_bytes
 
 
+@pytest.fixture
+def server(deployment):
+    """No bot is needed here, and without one a server ends sooner."""
+    return deployment.start_server()
+
+
 def refused(server, data, *statuses):
     """Sends the bytes; exactly one well-formed error answer of one of the statuses comes back, then the end."""
     with server.connect() as connection:

@@ -6,6 +6,12 @@ import time
 import pytest
 
 
+@pytest.fixture
+def server(deployment):
+    """No bot is needed here, and without one a server ends sooner."""
+    return deployment.start_server()
+
+
 def nested(depth):
     """An object with a name, `depth` levels deep in all."""
     return b'{"name":"Ann","extra":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
