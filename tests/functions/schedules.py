@@ -84,7 +84,7 @@ class Schedule:
         return Worker(self, f"w{self.worker_count}")
 
     def any_worker(self):
-        return self.dice.choice(self.workers) if hasattr(self, "workers") else self._new_worker()
+        return self.dice.choice(self.workers)
 
     def session(self, token):
         return next(session for session in self.sessions if session.token == token)
