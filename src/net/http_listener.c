@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS_PER_TURN = 16, /* so that a storm of connects does not starve the sockets that are open */
-    ACCEPT_PAUSE_MS = 100, /* without descriptors */
-    RUNS_PER_TURN = 4,     /* of libmicrohttpd: reading and answering a resumed request takes two */
-    RUNS_BEFORE_STOP = 16, /* to write the last answers */
+    ACCEPTS_PER_TURN = 16,  /* so that a storm of connects does not starve the sockets that are open */
+    ACCEPT_PAUSE_MS = 100,  /* without descriptors */
+    RUNS_PER_TURN = 4,      /* of libmicrohttpd: reading and answering a resumed request takes two */
+    MAX_FRUITLESS_RUNS = 8, /* a resumed request shows itself in its second */
+    RUNS_BEFORE_STOP = 16,  /* to write the last answers */
     EVENTS_PER_TURN = 64,
     /* Half of it is the first read's, with the head; then HTTP_HEAD_MAX_RECORDS, and the head of the answer.
      * libmicrohttpd clears all of it after each request: more would cost time. */
@@ -44,7 +45,7 @@ static void handle_front(uv_poll_t *poll, int status, int events)
 
 static void handle_daemon_ready(struct http_watch *watch)
 {
-    CONTAINER_OF(watch, struct http_listener, daemon_watch)->is_due = true;
+    http_listener_wake(CONTAINER_OF(watch, struct http_listener, daemon_watch));
 }
 
 /* Accepting. */
@@ -126,6 +127,8 @@ static void handle_tick(uv_timer_t *timer)
 {
     struct http_listener *listener = timer->data;
     wheel_turn(&listener->wheel, uv_now(listener->options.loop));
+    if (listener->fruitless_runs >= MAX_FRUITLESS_RUNS)
+        listener->is_due = true;
     if (!listener->sockets && !wheel_is_armed(&listener->accept_pause))
         uv_timer_stop(timer); /* an idle server sleeps */
 }
@@ -138,15 +141,25 @@ void http_listener_start_tick(struct http_listener *listener)
 
 /* Driving libmicrohttpd. */
 
+void http_listener_wake(struct http_listener *listener)
+{
+    listener->is_due = true;
+    listener->fruitless_runs = 0;
+}
+
+/*
+ * libmicrohttpd's only timeout is 0: there is more to do than its epoll descriptor shows. 0.9.75 also says so for ever
+ * where a chunk header is longer than its memory; then it gets one run a tick, until the body's deadline.
+ */
 static void run_daemon(struct http_listener *listener, int max_runs)
 {
     for (int i = 0; i < max_runs && listener->is_due; i++) {
         MHD_UNSIGNED_LONG_LONG timeout_ms;
         listener->is_due = false;
+        listener->fruitless_runs++;
         MHD_run(listener->daemon);
-        /* It has no timeouts but 0, which means: more to do than its epoll descriptor shows. */
         if (MHD_get_timeout(listener->daemon, &timeout_ms) == MHD_YES)
-            listener->is_due = true;
+            listener->is_due = listener->fruitless_runs < MAX_FRUITLESS_RUNS;
     }
 }
 

@@ -44,8 +44,9 @@ struct http_listener {
     struct http_socket *adding;  /* for whom MHD_add_connection is being called */
     size_t inside;               /* sockets in the HTTP phase: lingering and upgraded ones have left it */
     size_t lingering;
-    size_t pending; /* requests handed to on_request and not yet answered */
-    bool is_due;    /* libmicrohttpd has work that its epoll descriptor may not show */
+    size_t pending;          /* requests handed to on_request and not yet answered */
+    bool is_due;             /* libmicrohttpd has work that its epoll descriptor may not show */
+    unsigned fruitless_runs; /* of libmicrohttpd, since anything was seen to happen in it */
     bool is_stopped;
     void (*on_closed)(void *data); /* set: closing */
     void *closed_data;
@@ -114,6 +115,8 @@ struct http_request {
 /* http_listener.c */
 int http_listener_watch(struct http_listener *listener, int fd, struct http_watch *watch) MUST_CHECK;
 void http_listener_start_tick(struct http_listener *listener);
+/* libmicrohttpd has something new to do. */
+void http_listener_wake(struct http_listener *listener);
 
 /* http_socket.c */
 /* Takes a socket that was just accepted, and the descriptor with it. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_clean(const char *text)
+__attribute__((unused)) static bool is_clean(const char *text)
 {
     for (; *text; text++)
         if ((unsigned char)*text < ' ' || *text == 0x7f)
@@ -26,26 +26,31 @@ void http_reply_header(struct http_request *request, const char *name, const cha
         request->headers.len = before; /* no memory: better an answer with a header less than none */
 }
 
-static bool has_header(const struct http_request *request, const char *name)
+/* Steps through the headers: sets `name` and `value` to those at `*at`, and moves it on. False at the end. */
+static bool next_header(const struct http_request *request, size_t *at, const char **name, const char **value)
 {
-    const char *end = request->headers.data + request->headers.len;
-    for (const char *at = request->headers.data; at < end;) {
-        if (strcasecmp(at, name) == 0)
+    if (*at == request->headers.len)
+        return false;
+    *name = request->headers.data + *at;
+    *value = *name + strlen(*name) + 1;
+    *at += (size_t)(*value - *name) + strlen(*value) + 1;
+    return true;
+}
+
+static bool has_header(const struct http_request *request, const char *wanted)
+{
+    const char *name, *value;
+    for (size_t at = 0; next_header(request, &at, &name, &value);)
+        if (strcasecmp(name, wanted) == 0)
             return true;
-        at += strlen(at) + 1;
-        at += strlen(at) + 1;
-    }
     return false;
 }
 
 static void add_headers(const struct http_request *request, struct MHD_Response *response)
 {
-    const char *end = request->headers.data + request->headers.len;
-    for (const char *at = request->headers.data; at < end;) {
-        const char *value = at + strlen(at) + 1;
-        MHD_add_response_header(response, at, value);
-        at = value + strlen(value) + 1;
-    }
+    const char *name, *value;
+    for (size_t at = 0; next_header(request, &at, &name, &value);)
+        MHD_add_response_header(response, name, value);
 }
 
 /* Takes `response`, which may be NULL for want of memory: the connection is then closed. */
@@ -66,7 +71,7 @@ static void answer(struct http_request *request, int status, struct MHD_Response
     http_socket_arm(socket, listener->options.reply_timeout_ms);
     if (was_suspended) {
         MHD_resume_connection(request->connection);
-        listener->is_due = true; /* all that is answered in one turn of the loop goes on in one MHD_run */
+        http_listener_wake(listener); /* all that is answered in one turn of the loop goes on in one MHD_run */
     }
 }
 
@@ -165,7 +170,7 @@ static void handle_upgrade(void *data, struct MHD_Connection *connection, void *
     http_socket_leave(socket, true);
     setsockopt(own, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* libmicrohttpd has switched it off */
     on_upgraded(request->upgraded_data, own, early, early_len);
-    socket->listener->is_due = true;
+    http_listener_wake(socket->listener);
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
 }
 

@@ -180,7 +180,7 @@ static void hand_over(struct http_socket *socket)
     if (result == MHD_NO && listener->adding == socket)
         discard(socket);
     listener->adding = NULL;
-    listener->is_due = true;
+    http_listener_wake(listener);
 }
 
 static void read_head(struct http_watch *ready)
