@@ -48,8 +48,12 @@ int main(int argc, char **argv)
         return 2;
     }
     const struct load_mode *mode = find_mode(config.bench.mode);
-    if (!mode || config.word_count > 0) {
-        fprintf(stderr, "banter-bench: %s; see banter-bench --help\n", mode ? "it takes options only" : "no such mode");
+    const char *wrong = !mode                                         ? "there is no such mode"
+                        : config.word_count > 0                       ? "it takes options only"
+                        : config.bench.pid.count > LOAD_PROCESSES_MAX ? "at most 16 processes are looked at"
+                                                                      : NULL;
+    if (wrong) {
+        fprintf(stderr, "banter-bench: %s; see banter-bench --help\n", wrong);
         return 2;
     }
     raise_descriptor_limit();
