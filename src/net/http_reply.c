@@ -1,8 +1,6 @@
 /* Answers: plain ones, the one error shape, and the upgrade. */
 #include "net/http_private.h"
-#include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
