@@ -59,9 +59,14 @@ struct event {
     struct message_id id, prev, reply_to; /* ANSWER: the entry, the one before it, and what it answers */
     const char *msg;                      /* ANSWER: the text; NULL if it was too long to travel */
     size_t msg_len;
-    void *tree; /* keeps `msg` alive */
+    void *tree; /* what `msg` points into; NULL: it points into what was parsed */
 };
 
-/* False if the bytes are no event. The caller ends it with event_done. */
+/* False if the bytes are no event. `msg` may point into `json`: an event that outlives it is kept by event_keep. The
+ * caller ends it with event_done. */
 bool event_parse(struct event *event, const char *json, size_t len);
+
+/* Makes the event independent of the bytes it was parsed from. 0 or -ENOMEM. */
+int event_keep(struct event *event) MUST_CHECK;
+
 void event_done(struct event *event);

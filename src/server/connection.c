@@ -23,6 +23,7 @@ static void connection_move(struct connection *connection, enum connection_state
         [CONNECTION_PAUSED] = 1 << CONNECTION_OPEN | 1 << CONNECTION_CLOSING,
         [CONNECTION_CLOSING] = 0,
     };
+    (void)allowed;
     assert(allowed[connection->state] & 1 << state);
     connection->state = (uint8_t)state;
 }

@@ -62,7 +62,8 @@ static void hold(struct session *session, struct event *event)
     struct held_event *held = NULL;
     if (session->held_count < HELD_MAX && session->held_bytes + event->msg_len <= HELD_MAX_BYTES)
         held = malloc(sizeof *held);
-    if (!held) {
+    if (!held || event_keep(event)) {
+        free(held);
         event_done(event);
         replies_drop_held(session);
         session->lost_events = true;
