@@ -32,9 +32,11 @@ struct call_open {
 void call_open(struct args *args, const struct session_keys *keys, const char *requests, const struct call_open *open);
 
 /*
- * -> ["OK", last, work, draft, [[id, [field, value, ...]], ...], pttl_ms, name, bot]   entries after `after`, at most
- * `limit` | ["GONE"] | ["RESET", oldest id or "0-0", last] `after` "" = from now on, no entries; "0-0" = from the
- * beginning. Fewer than `limit` entries: caught up with `last`.
+ * -> ["OK", last, work, draft, [[id, [field, value, ...]], ...], pttl_ms, name, bot]
+ *  | ["GONE"] | ["RESET", oldest id or "0-0", last]
+ *
+ * The entries after `after`, at most `limit`; "" = from now on, no entries; "0-0" = from the beginning. Fewer than
+ * `limit` entries: caught up with `last`.
  */
 void call_attach(struct args *args, const struct session_keys *keys, const char *after, int64_t limit);
 
@@ -116,9 +118,12 @@ void call_release(struct args *args, const char *requests, const char *worker, c
 void call_group(struct args *args, const char *requests);
 
 /*
- * A heartbeat: writes `figures` (one JSON object) under `id` into KEYS_NODES or KEYS_WORKERS, drops fields that are
- * stale. Server -> [connections of all nodes, redis time in ms, [length of each queue asked for], [names of bots with a
- * live worker]] Worker -> [redis time in ms]
+ * A heartbeat: writes the figures (one JSON object) under `id` into KEYS_NODES or KEYS_WORKERS. A server's drops the
+ * fields of those, in both, that have not beaten for 6 s.
+ *
+ * Server -> [connections of all nodes, redis time in ms, [length of each queue], [names of bots with a live worker]]
+ *
+ * Worker -> [redis time in ms]
  */
 enum { CALL_BEAT_MAX = 20 }; /* queues asked for */
 void call_beat_server(struct args *args, const char *id, int64_t connections, const char *version,
@@ -128,8 +133,7 @@ void call_beat_worker(struct args *args, const char *id, const char *bot, int64_
 /* Takes a node or worker out of its hash at once, at an orderly end. */
 void call_leave(struct args *args, bool is_server, const char *id);
 
-/* Drops queue entries without a session from `after` on, looks at most at `count`. -> id to go on from, or "" at the
- * end. */
+/* Drops queue entries without a session after `after`, looks at `count` at most. -> id to go on after, "" at the end */
 void call_sweep(struct args *args, const char *requests, const char *after, int64_t count);
 
 /* Deletes consumers with nothing pending that have been idle for `idle_ms`. -> how many */
