@@ -4,7 +4,7 @@
  */
 #include "protocol/ws_handshake.h"
 #include "server/access.h"
-#include "server/connection.h"
+#include "server/handover.h"
 #include "server/reactor.h"
 #include "server/routes.h"
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static void handle_upgraded(void *data, int fd, const void *early, size_t early_
 {
     struct upgrade *upgrade = data;
     if (fd >= 0)
-        connection_open(upgrade->reactor, fd, early, early_len, &upgrade->request);
+        handover_connection(upgrade->reactor, fd, early, early_len, &upgrade->request);
     free(upgrade);
 }
 

@@ -1,6 +1,7 @@
 #include "server/listen.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -88,19 +89,59 @@ static bool is_loopback(const struct endpoint *endpoint)
     return ntohl(((const struct sockaddr_in *)(const void *)&endpoint->address)->sin_addr.s_addr) >> 24 == 127;
 }
 
-static int add_endpoint(struct listen_set *set, struct endpoint *endpoint, size_t threads)
+/* The sockets of the next address are open: keeps what it is called. */
+static void add_address(struct listen_set *set, const struct endpoint *endpoint)
 {
     char host[INET6_ADDRSTRLEN];
-    if (set->count == LISTEN_MAX)
-        return -E2BIG;
-    int error = listen_on(set, endpoint, threads);
-    if (error)
-        return error;
     getnameinfo((const struct sockaddr *)&endpoint->address, endpoint->len, host, sizeof host, NULL, 0, NI_NUMERICHOST);
     const char *format = endpoint->address.ss_family == AF_INET6 ? "http://[%s]:%u" : "http://%s:%u";
     snprintf(set->url[set->count], sizeof set->url[0], format, host, port_of(endpoint));
     set->is_loopback_only = set->is_loopback_only && is_loopback(endpoint);
     set->count++;
+}
+
+static int add_endpoint(struct listen_set *set, struct endpoint *endpoint, size_t threads)
+{
+    if (set->count == LISTEN_MAX)
+        return -E2BIG;
+    int error = listen_on(set, endpoint, threads);
+    if (!error)
+        add_address(set, endpoint);
+    return error;
+}
+
+enum { FIRST_INHERITED = 3 };
+
+/* How many sockets were passed to this very process. */
+static int count_inherited(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    int inherited = pid && count && atoi(pid) == getpid() ? atoi(count) : 0;
+    unsetenv("LISTEN_PID"); /* not for our children */
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    return inherited;
+}
+
+/* One socket for all reactors: each has a descriptor of its own, which it closes when it stops accepting. */
+static int inherit(struct listen_set *set, int fd, size_t threads)
+{
+    struct endpoint endpoint = {.len = sizeof endpoint.address};
+    int is_listening = 0;
+    socklen_t len = sizeof is_listening;
+    if (set->count == LISTEN_MAX || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &len) || !is_listening ||
+        getsockname(fd, (struct sockaddr *)&endpoint.address, &endpoint.len) ||
+        (endpoint.address.ss_family != AF_INET && endpoint.address.ss_family != AF_INET6))
+        return -EINVAL;
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK))
+        return -errno;
+    for (size_t i = 0; i < threads; i++) {
+        set->fds[i][set->count] = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_INHERITED);
+        if (set->fds[i][set->count] < 0)
+            return -errno;
+    }
+    close(fd);
+    add_address(set, &endpoint);
     return 0;
 }
 
@@ -177,7 +218,14 @@ int listen_open(struct listen_set *set, const struct config_list *addresses, siz
 {
     set->count = 0;
     set->is_loopback_only = true;
-    for (size_t i = 0; i < addresses->count; i++) {
+    int inherited = count_inherited();
+    for (int i = 0; i < inherited; i++)
+        if (inherit(set, FIRST_INHERITED + i, threads)) {
+            snprintf(error, size, "LISTEN_FDS promises a listening TCP socket as descriptor %d, but there is none",
+                     FIRST_INHERITED + i);
+            return -EINVAL;
+        }
+    for (size_t i = 0; i < addresses->count && inherited == 0; i++) {
         char host[256], port[8];
         const char *text = addresses->item[i];
         if (!split(text, host, sizeof host, port, sizeof port)) {

@@ -32,6 +32,7 @@ static void close_rest(struct reactor *reactor)
     http_listener_close(reactor->listener, handle_listener_closed, reactor);
     ws_pool_free(reactor->ws_pool);
     backend_close(reactor);
+    handover_close(reactor);
     wheel_cancel(&reactor->drain_timer);
     uv_close((uv_handle_t *)&reactor->wheel_timer, NULL);
     uv_close((uv_handle_t *)&reactor->stop_request, NULL);
@@ -229,18 +230,8 @@ static void *run(void *data)
     return NULL;
 }
 
-static int start_thread(struct reactor *reactor)
-{
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    int error = pthread_create(&reactor->thread, &attributes, run, reactor);
-    pthread_attr_destroy(&attributes);
-    return -error;
-}
-
 /* All is made on the caller's thread and handed over whole. A failure ends the program, so nothing is unmade. */
-int reactor_start(struct reactor *reactor, struct server *server, int index, const int *fds, size_t fd_count)
+int reactor_open(struct reactor *reactor, struct server *server, int index, const int *fds, size_t fd_count)
 {
     *reactor = (struct reactor){.index = index, .server = server, .config = server->config};
     int error = uv_loop_init(&reactor->loop);
@@ -255,6 +246,8 @@ int reactor_start(struct reactor *reactor, struct server *server, int index, con
     if (!error)
         error = uv_async_init(&reactor->loop, &reactor->stop_request, handle_stop);
     if (!error)
+        error = handover_open(reactor);
+    if (!error)
         error = heartbeat_open(reactor);
     if (!error)
         error = open_ws_pool(reactor);
@@ -262,7 +255,17 @@ int reactor_start(struct reactor *reactor, struct server *server, int index, con
         error = open_listener(reactor, fds, fd_count);
     if (!error)
         error = backend_open(reactor);
-    return error ? error : start_thread(reactor);
+    return error;
+}
+
+int reactor_start(struct reactor *reactor)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int error = pthread_create(&reactor->thread, &attributes, run, reactor);
+    pthread_attr_destroy(&attributes);
+    return -error;
 }
 
 void reactor_join(struct reactor *reactor)

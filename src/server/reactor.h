@@ -1,11 +1,12 @@
 /*
- * A reactor: one thread with its own loop, listener, Redis links, sessions and connections. Nothing in it is shared and
- * nothing is locked; every function of src/server that takes a `struct reactor *` runs on its thread.
+ * A reactor: one thread with its own loop, listener, Redis links, sessions and connections. Nothing in it is shared but
+ * its inbox (handover.h); every function of src/server that takes a `struct reactor *` runs on its thread.
  *
  *   start ──> SERVING ── reactor_stop ──> DRAINING ── last connection closed ──> ENDING ──> thread ends, reactor_join
  * returns
  *
- * Cross-thread calls: reactor_stop (uv_async_send) and reactor_join from main; the atomics of server.h; the metrics.
+ * Cross-thread calls: reactor_stop (uv_async_send) and reactor_join from main; handover_connection between reactors;
+ * the atomics of server.h; the metrics.
  */
 #pragma once
 #include "base/compiler.h"
@@ -16,6 +17,7 @@
 #include "server/accept.h"
 #include "server/attach.h"
 #include "server/backend.h"
+#include "server/handover.h"
 #include "server/heartbeat.h"
 #include "server/server.h"
 #include "server/session_table.h"
@@ -45,6 +47,7 @@ struct reactor {
     struct metrics metrics;
     size_t connections; /* alive, closing ones included */
 
+    struct handover handover;
     uv_async_t stop_request;
     atomic_int stops; /* how often reactor_stop was called: the first drains, the second ends at once */
     struct wheel_timer drain_timer;
@@ -52,9 +55,12 @@ struct reactor {
     size_t drain_step; /* connections closed per tick */
 };
 
-/* Starts the thread; takes over `fds` (listening sockets) on success. 0 or negative errno. */
-int reactor_start(struct reactor *reactor, struct server *server, int index, const int *fds,
-                  size_t fd_count) MUST_CHECK;
+/* Makes a reactor that does not run yet; takes over `fds` (listening sockets) on success. 0 or negative errno. */
+int reactor_open(struct reactor *reactor, struct server *server, int index, const int *fds, size_t fd_count) MUST_CHECK;
+
+/* Starts its thread, when all reactors of the process are open (they may hand sockets to each other). 0 or negative
+ * errno. */
+int reactor_start(struct reactor *reactor) MUST_CHECK;
 
 /* From any thread, also from a signal's callback: drain; called again: end at once. */
 void reactor_stop(struct reactor *reactor);

@@ -32,8 +32,6 @@ struct process {
     struct embedded_redis redis;
     struct bot_thread bots;
     bool has_bots;
-    struct reactor *reactors;
-    size_t reactor_count;
     bool is_announced;
     int stops;
 };
@@ -162,17 +160,17 @@ static int start_bots(struct process *process, struct config *config, char *erro
 static int start_reactors(struct process *process)
 {
     struct server *server = &process->server;
-    process->reactors = calloc(process->reactor_count, sizeof *process->reactors);
-    if (!process->reactors)
+    int error = 0;
+    server->reactors = calloc(server->reactor_count, sizeof *server->reactors);
+    if (!server->reactors)
         return -ENOMEM;
-    for (size_t i = 0; i < process->reactor_count; i++)
-        server->metrics[server->metrics_count++] = &process->reactors[i].metrics;
-    for (size_t i = 0; i < process->reactor_count; i++) {
-        int error = reactor_start(&process->reactors[i], server, (int)i, process->listen.fds[i], process->listen.count);
-        if (error)
-            return error;
-    }
-    return 0;
+    for (size_t i = 0; i < server->reactor_count; i++)
+        server->metrics[server->metrics_count++] = &server->reactors[i].metrics;
+    for (size_t i = 0; i < server->reactor_count && !error; i++)
+        error = reactor_open(&server->reactors[i], server, (int)i, process->listen.fds[i], process->listen.count);
+    for (size_t i = 0; i < server->reactor_count && !error; i++)
+        error = reactor_start(&server->reactors[i]);
+    return error;
 }
 
 static void write_ready(const struct config *config, const char *line)
@@ -234,8 +232,8 @@ static void announce_ready(struct process *process)
 static void stop(struct process *process)
 {
     process->stops++;
-    for (size_t i = 0; i < process->reactor_count; i++)
-        reactor_stop(&process->reactors[i]);
+    for (size_t i = 0; i < process->server.reactor_count; i++)
+        reactor_stop(&process->server.reactors[i]);
 }
 
 /* The first SIGTERM or SIGINT drains, the second ends at once. */
@@ -250,8 +248,8 @@ static void handle_signal(uv_signal_t *signal, int number)
 /* The bots last: until now they have answered what was accepted. */
 static void end(struct process *process)
 {
-    for (size_t i = 0; i < process->reactor_count; i++)
-        reactor_join(&process->reactors[i]);
+    for (size_t i = 0; i < process->server.reactor_count; i++)
+        reactor_join(&process->server.reactors[i]);
     if (process->has_bots) {
         bot_thread_stop(&process->bots);
         bot_thread_join(&process->bots);
@@ -267,13 +265,13 @@ static void handle_wake(uv_async_t *async)
 {
     struct process *process = async->loop->data;
     struct server *server = &process->server;
-    if (!process->is_announced && atomic_load(&server->reactors_ready) == process->reactor_count)
+    if (!process->is_announced && atomic_load(&server->reactors_ready) == process->server.reactor_count)
         announce_ready(process);
     if (atomic_load(&server->has_failed) && process->stops == 0) {
         stop(process);
         stop(process);
     }
-    if (atomic_load(&server->reactors_ended) == process->reactor_count)
+    if (atomic_load(&server->reactors_ended) == process->server.reactor_count)
         end(process);
 }
 
@@ -321,7 +319,7 @@ static int start(struct process *process, struct config *config)
     if (config->token_rate > 0 && !server->token_rate)
         return fail("out of memory", 1);
     name_node(server);
-    if (listen_open(&process->listen, &config->listen, process->reactor_count, error, sizeof error))
+    if (listen_open(&process->listen, &config->listen, process->server.reactor_count, error, sizeof error))
         return fail(error, 1);
     server->listens_on_loopback_only = process->listen.is_loopback_only;
     int code = find_redis(process, config, error, sizeof error);
@@ -339,7 +337,7 @@ int server_run(struct config *config)
     static struct process process;
     process.started_ns = uv_hrtime();
     process.server.config = config;
-    process.reactor_count = (size_t)config->threads;
+    process.server.reactor_count = (size_t)config->threads;
     json_init();
     if (check_bots(config))
         return EXIT_USAGE;
@@ -351,6 +349,6 @@ int server_run(struct config *config)
     announce_addresses(&process);
     uv_run(&process.loop, UV_RUN_DEFAULT);
     rate_table_free(process.server.token_rate);
-    free(process.reactors);
+    free(process.server.reactors);
     return atomic_load(&process.server.has_failed) ? 1 : 0;
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <uv.h>
 
+struct reactor;
+
 enum { SERVER_MAX_THREADS = 64 };
 
 struct server {
@@ -21,6 +23,8 @@ struct server {
     const char *default_bot;
     char node_id[32]; /* of this process, in banter:nodes; reactors add their number */
     uint64_t max_connections;
+    struct reactor *reactors; /* all open before the first one runs */
+    size_t reactor_count;
     struct rate_table *token_rate;                         /* by address; NULL: no limit */
     const struct metrics *metrics[SERVER_MAX_THREADS + 1]; /* of the reactors, and of the bots in this process */
     size_t metrics_count;
