@@ -254,8 +254,10 @@ static void test_too_long_an_answer_is_cut_and_the_bot_stopped(struct fixture *f
     session_open(f, &session);
     session_say(f, &session, "tell", NULL);
     take_next(f, turns, "1.w.7", false);
+    char text[201] = "";
     for (int i = 0; i < 50; i++)
-        say("a\xE2\x82\xAC"); /* 25 times 4 bytes fit */
+        strcat(text, "a\xE2\x82\xAC"); /* 25 of them fit */
+    say(text);
     RUN_UNTIL(f, turns_count(turns) == 0);
     session_read(f, &session, &answers);
     CHECK(answers.count == 1 && answers.len[0] == 100 && answers.is_truncated[0]);
