@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum {
-    READ_BLOCK_MS = 500, /* also the longest that an idle worker takes to stop */
+    READ_BLOCK_MS = 200, /* also the longest that an idle worker takes to stop */
     READ_SILENCE_MS = READ_BLOCK_MS + 5000,
     READ_RETRY_MS = 200,
 };
