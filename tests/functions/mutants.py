@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
-Breaks the function library in one place at a time: the random schedules must notice each break. Those that heal themselves
-are listed apart, with the reason; they must not be noticed.
+Breaks the function library in one place at a time: the random schedules must notice each break. Those that heal
+themselves are listed apart, with the reason; they must not be noticed.
 
     mutants.py [WORD]     all, or those whose name has the word
 """
@@ -55,29 +55,72 @@ CAUGHT = [
     Mutant("events: no mark", "mark and ',\"' .. mark .. '\":true' or ''", "''"),
     Mutant("queue: no expires", "'expires', expires or ''", "'expires', ''"),
     Mutant("mend: never", "[1] then return work end", "[1] or true then return work end"),
-    Mutant("accept: without limit", "if work ~= '' and count_words(waiting) + 2 > tonumber(argv[5]) then", "if false then"),
+    Mutant(
+        "accept: without limit",
+        "if work ~= '' and count_words(waiting) + 2 > tonumber(argv[5]) then",
+        "if false then",
+    ),
     Mutant("accept: client ids are forgotten", "return recent .. client .. ' '", "return recent"),
     Mutant("accept: a retry is a new message", "if how == 'retry' or (recent", "if (recent"),
-    Mutant("accept: queued though a turn is in work", "  if work == '' then\n    work = queue", "  if true then\n    work = queue"),
-    Mutant("finish: the next question is not queued", "newest, work, rest, events = next_turn(keys, id, waiting, history)",
-           "newest, work, rest = id, '', waiting"),
+    Mutant(
+        "accept: queued though a turn is in work",
+        "  if work == '' then\n    work = queue",
+        "  if true then\n    work = queue",
+    ),
+    Mutant(
+        "finish: the next question is not queued",
+        "newest, work, rest, events = next_turn(keys, id, waiting, history)",
+        "newest, work, rest = id, '', waiting",
+    ),
     Mutant("finish: stopped questions are asked", "if text and stopped == '' then", "if text then"),
     Mutant("abort: the draft stays, the answer is empty", "text = draft_of(keys, work) or '', mark", "text = '', mark"),
     Mutant("refresh: past the greatest life", "if session[2] then expires", "if false then expires"),
-    Mutant("refresh: can shorten", "math.max(now_ms() + ttl, redis.call('PEXPIRETIME', keys[SESSION]))", "now_ms() + ttl"),
+    Mutant(
+        "refresh: can shorten",
+        "math.max(now_ms() + ttl, redis.call('PEXPIRETIME', keys[SESSION]))",
+        "now_ms() + ttl",
+    ),
     Mutant("refresh: the history keeps its expiry", "  redis.call('PEXPIREAT', keys[MESSAGES], expires)\n", ""),
-    Mutant("refresh: the text of the expiry is not told", "redis.call('HSET', keys[SESSION], 'expires_at', iso_time(expires))", ""),
-    Mutant("end: the history stays", "redis.call('DEL', keys[SESSION], keys[MESSAGES], keys[DRAFT])", "redis.call('DEL', keys[SESSION])"),
-    Mutant("claim: the session is not told the owner", "redis.call('HSET', own[SESSION], 'work', work .. ' ' .. tag)", ""),
-    Mutant("claim: entries that are no turns stay", "if session and not is_turn(session[2], work) then return drop(requests, entry) end", "if session and not is_turn(session[2], work) then return end"),
-    Mutant("claim: foreign entries are taken for ours", "if not turn.token or not turn.message then return drop(requests, entry) end", ""),
+    Mutant(
+        "refresh: the text of the expiry is not told",
+        "redis.call('HSET', keys[SESSION], 'expires_at', iso_time(expires))",
+        "",
+    ),
+    Mutant(
+        "end: the history stays",
+        "redis.call('DEL', keys[SESSION], keys[MESSAGES], keys[DRAFT])",
+        "redis.call('DEL', keys[SESSION])",
+    ),
+    Mutant(
+        "claim: the session is not told the owner",
+        "redis.call('HSET', own[SESSION], 'work', work .. ' ' .. tag)",
+        "",
+    ),
+    Mutant(
+        "claim: entries that are no turns stay",
+        "if session and not is_turn(session[2], work) then return drop(requests, entry) end",
+        "if session and not is_turn(session[2], work) then return end",
+    ),
+    Mutant(
+        "claim: foreign entries are taken for ours",
+        "if not turn.token or not turn.message then return drop(requests, entry) end",
+        "",
+    ),
     Mutant("claim: foreign types stop it", "local session = call_on_own_type(", "local session = redis.call("),
-    Mutant("renew, release: another's entries are stolen back", "'bots', entry, entry, 1, worker)[1]", "'bots', entry, entry, 1)[1]"),
+    Mutant(
+        "renew, release: another's entries are stolen back",
+        "'bots', entry, entry, 1, worker)[1]",
+        "'bots', entry, entry, 1)[1]",
+    ),
     Mutant("release: counts as a delivery", "math.max(delivered - 1, 0)", "delivered"),
     Mutant("release: nobody may take it at once", "'IDLE', FREE_IDLE_MS, 'RETRYCOUNT'", "'RETRYCOUNT'"),
     Mutant("sweep: drops the living", "if not is_turn(work, (message or '') .. ' ' .. entry[1]) then", "if true then"),
     Mutant("retire: with pending entries", "if get(consumer, 'pending') == 0 and", "if"),
-    Mutant("beat: only itself is counted", "connections = connections + (tonumber(node.connections) or 0)", "connections = tonumber(argv[2])"),
+    Mutant(
+        "beat: only itself is counted",
+        "connections = connections + (tonumber(node.connections) or 0)",
+        "connections = tonumber(argv[2])",
+    ),
 ]
 
 HEALED = [
@@ -91,7 +134,11 @@ HEALED = [
     ),
     (
         "the next claim finds that the turn is over and drops the entry",
-        Mutant("finish: the entry stays in the queue", "  drop(keys[REQUESTS], entry)\n  redis.call('PUBLISH', channel, answer", "  redis.call('PUBLISH', channel, answer"),
+        Mutant(
+            "finish: the entry stays in the queue",
+            "  drop(keys[REQUESTS], entry)\n  redis.call('PUBLISH', channel, answer",
+            "  redis.call('PUBLISH', channel, answer",
+        ),
     ),
 ]
 

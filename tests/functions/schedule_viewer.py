@@ -20,8 +20,8 @@ Shown = collections.namedtuple("Shown", "message tag text")
 
 class Viewer:
     """
-    Subscribes, waits for the confirmation, attaches. From then on each event that names the entry before it as this view's
-    position is shown; what is older is dropped; any other is a hole, and the history is read instead.
+    Subscribes, waits for the confirmation, attaches. From then on each event that names the entry before it as this
+    view's position is shown; what is older is dropped; any other is a hole, and the history is read instead.
     """
 
     def __init__(self, world, token, after="0-0"):
@@ -84,8 +84,8 @@ class Viewer:
             if len(entries) < limit:
                 break
         if self.position != last and self.world.session(self.token).is_over:
-            # In its last millisecond a session can outlive a history made in it: PEXPIREAT deletes what has no time left
-            # by the clock, and keys are gone only after their time.
+            # In its last millisecond a session can outlive a history made in it: PEXPIREAT deletes what has no time
+            # left by the clock, and keys are gone only after their time.
             self.closed = "expired"
             return
         if self.position != last:

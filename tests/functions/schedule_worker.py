@@ -14,14 +14,18 @@ class Run:
     """One attempt at an answer. Every piece names the run, so that a mixture shows."""
 
     turn: Turn
+    question: str
     pieces: list
-    final: str
     is_cut: int
     sent: int = 0  # pieces
     offset: int = 0  # bytes
 
     def text_so_far(self, pieces):
         return "".join(self.pieces[:pieces])
+
+    def final(self):
+        """The last piece: it repeats the question and says how many pieces come before it."""
+        return f"<{self.question}>{len(self.pieces)}" + "~" * self.is_cut
 
 
 @dataclass
@@ -61,8 +65,7 @@ class Worker:
         dice = self.world.dice
         mark = f"{turn.tag}/{dice.random():.6f}"
         pieces = [f"[{mark}:{i}]" for i in range(dice.randint(0, 4))]
-        is_cut = int(dice.random() < 0.1)
-        self.runs[turn.entry] = Run(turn, pieces, f"<{text}>" + "~" * is_cut, is_cut)
+        self.runs[turn.entry] = Run(turn, text, pieces, is_cut=int(dice.random() < 0.1))
 
     def renew(self):
         entries = list(self.runs)
@@ -137,8 +140,8 @@ class Worker:
         return answer
 
     def finish(self, run):
-        whole = run.text_so_far(len(run.pieces)) + run.final
-        offset, text = run.offset, run.final
+        whole = run.text_so_far(len(run.pieces)) + run.final()
+        offset, text = run.offset, run.final()
         if self.world.dice.random() < 0.2:
             offset, text = 0, whole
         answer = self.world.calls.reply(run.turn, text, offset, cut=run.is_cut)
@@ -161,7 +164,8 @@ class Worker:
             self.runs.pop(got.entry, None)
             self.take(Turn(got.token, got.message, got.entry, got.tag), got.text, got.expires)
         for run in list(self.runs.values()):
+            run.pieces = []
             try:
-                self.world.calls.reply(run.turn, run.final, cut=run.is_cut)
+                self.world.calls.reply(run.turn, run.final(), cut=run.is_cut)
             except RedisError:
                 self.let_go_of_stranger(run)

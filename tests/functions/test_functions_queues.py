@@ -213,8 +213,9 @@ def test_retire_forgets_idle_workers_without_entries(calls):
 
 # What a server and a worker need of Redis, both together; the rest is forbidden.
 ACL = """
-    -@all ~banter:* resetchannels &banter:* +ping +fcall +hmget +hget +hset +hdel +hgetall +exists +del +get +set +append
-    +publish +xadd +xlen +xrange +xrevrange +xack +xdel +xpending +xclaim +pexpire +pexpireat +pexpiretime +pttl +time
+    -@all ~banter:* resetchannels &banter:*
+    +ping +fcall +hmget +hget +hset +hdel +hgetall +exists +del +get +set +append +publish +time
+    +xadd +xlen +xrange +xrevrange +xack +xdel +xpending +xclaim +pexpire +pexpireat +pexpiretime +pttl
     +subscribe +unsubscribe +function|load +function|list +info +xreadgroup +xgroup|create +xgroup|delconsumer
     +xinfo|consumers
 """

@@ -244,7 +244,9 @@ def test_a_waiting_question_that_vanished_gets_an_error(session, listen):
     assert read_turn(session).message == third
 
 
-@pytest.mark.parametrize("text", ["x" * EVENT_TEXT_MAX, "x" * (EVENT_TEXT_MAX + 1), "ü" * 600, '"\\\n\u2028</script>\x01'])
+@pytest.mark.parametrize(
+    "text", ["x" * EVENT_TEXT_MAX, "x" * (EVENT_TEXT_MAX + 1), "ü" * 600, '"\\\n\u2028</script>\x01']
+)
 def test_a_text_over_1_kib_is_not_in_its_event(session, listen, text):
     session.accept(TOKEN, "hi")
     heard = listen(session.channel(TOKEN))
