@@ -137,7 +137,3 @@ class RedisServer:
 
     def connect(self):
         return Client(self.path)
-
-    def cpu_ns(self):
-        """CPU time of the server's main thread so far."""
-        return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[0])
