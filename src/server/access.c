@@ -142,23 +142,29 @@ bool access_is_local(const struct server *server, const struct http_request *req
     return is_loopback(peer) && !proxy_is_trusted(&server->config->trusted_proxy, peer);
 }
 
+int access_peer_cell(const struct server *server, const struct sockaddr *peer)
+{
+    bool is_exempt = is_loopback(peer) || proxy_is_trusted(&server->config->trusted_proxy, peer);
+    return is_exempt ? -1 : rate_cell(server->addresses, peer);
+}
+
 int access_token_cell(const struct server *server, const struct http_request *request)
 {
     struct sockaddr_storage client;
-    if (!server->token_rate || access_is_local(server, request))
+    if (access_is_local(server, request))
         return -1;
     proxy_client_address(&server->config->trusted_proxy, request, &client);
-    return rate_cell(server->token_rate, (struct sockaddr *)&client);
+    return rate_cell(server->addresses, (struct sockaddr *)&client);
 }
 
 bool access_token_allows(struct server *server, int cell)
 {
-    return cell < 0 || rate_allows(server->token_rate, cell);
+    return cell < 0 || rate_allows(server->addresses, cell);
 }
 
 bool access_token_charge(struct server *server, int cell)
 {
-    return cell < 0 || rate_charge(server->token_rate, cell);
+    return cell < 0 || rate_charge(server->addresses, cell);
 }
 
 void access_socket_base(const struct server *server, const struct http_request *request, char *out, size_t size)

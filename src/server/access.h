@@ -30,7 +30,11 @@ enum reject access_read_token(const struct http_request *request, const char *be
 /* True for an address of this machine itself that is no trusted proxy. */
 bool access_is_local(const struct server *server, const struct http_request *request);
 
-/* The cell of this request's address in the server's token_rate, or -1 where nothing is limited. */
+/* The cell of a socket's peer in the server's table of addresses; -1 for this machine and trusted proxies, whose
+ * sockets are many people's. */
+int access_peer_cell(const struct server *server, const struct sockaddr *peer);
+
+/* The cell of the client behind the proxies, or -1 for this machine itself. */
 int access_token_cell(const struct server *server, const struct http_request *request);
 
 /* May this address open, or have guessed wrongly, one more token? And: it has just done so. */

@@ -55,6 +55,7 @@ static enum reject read_request(struct reactor *reactor, const struct http_reque
     enum reject reject = ws_handshake_protocols(protocols, protocol, &bearer, &bearer_len);
     if (reject)
         return reject;
+    wanted->peer_cell = access_peer_cell(reactor->server, http_request_peer(request));
     wanted->token_cell = access_token_cell(reactor->server, request);
     if (!access_token_allows(reactor->server, wanted->token_cell))
         return REJECT_RATE_LIMITED; /* it has guessed too often */

@@ -63,13 +63,20 @@ static int join_session(struct connection *connection, const struct token *token
     return 0;
 }
 
+void connection_refuse_socket(struct reactor *reactor, int fd, const struct connection_request *request)
+{
+    if (request->peer_cell >= 0)
+        rate_leave(reactor->server->addresses, request->peer_cell);
+    close(fd);
+}
+
 void connection_open(struct reactor *reactor, int fd, const void *early, size_t early_len,
                      const struct connection_request *request)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     if (!connection || ws_stream_open(&connection->stream, reactor->ws_pool, fd, early, early_len, true)) {
         free(connection);
-        close(fd);
+        connection_refuse_socket(reactor, fd, request);
         return;
     }
     connection->reactor = reactor;
@@ -77,6 +84,7 @@ void connection_open(struct reactor *reactor, int fd, const void *early, size_t 
     connection->from_now = !request->has_after;
     connection->position = request->after;
     connection->token_cell = request->token_cell;
+    connection->peer_cell = request->peer_cell;
     connection->timer.on_due = handle_timer;
     reactor->connections++;
     metrics_add(&reactor->metrics, METRIC_CONNECTIONS, 1);
@@ -224,6 +232,8 @@ static void handle_closed(struct ws_stream *stream)
 {
     struct connection *connection = CONTAINER_OF(stream, struct connection, stream);
     struct reactor *reactor = connection->reactor;
+    if (connection->peer_cell >= 0)
+        rate_leave(reactor->server->addresses, connection->peer_cell);
     free(connection);
     reactor->connections--;
     reactor_check_end(reactor);

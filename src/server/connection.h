@@ -51,7 +51,8 @@ struct connection {
     uint64_t rate_due_us; /* when the message allowance is whole again (GCRA) */
     uint64_t refused_since_ms;
     struct wheel_timer timer; /* VALIDATING: the deadline; PAUSED for rate: its end */
-    int32_t token_cell;       /* its address, which a wrong token is counted against */
+    int32_t token_cell;       /* the address that a wrong token is counted against */
+    int32_t peer_cell;        /* the address that the socket is counted for */
     uint8_t state;
     uint8_t pauses;
     uint8_t refused; /* messages, in the minute since refused_since_ms */
@@ -64,7 +65,8 @@ struct connection {
 /* What the handshake brought. */
 struct connection_request {
     struct token token;
-    int token_cell;     /* of its address, as access.h says */
+    int token_cell;     /* of the client's address, as access.h says */
+    int peer_cell;      /* of the socket's */
     enum reject reject; /* the token or `after` is no good: say so and close */
     bool has_after;
     struct message_id after;
@@ -76,6 +78,9 @@ struct connection_request {
  */
 void connection_open(struct reactor *reactor, int fd, const void *early, size_t early_len,
                      const struct connection_request *request);
+
+/* Instead of connection_open, where there is no room for one: closes the socket. */
+void connection_refuse_socket(struct reactor *reactor, int fd, const struct connection_request *request);
 
 /* The stream's callbacks, for the reactor's ws_pool. */
 extern const struct ws_callbacks connection_callbacks;

@@ -2,7 +2,6 @@
 #include "server/reactor.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct handed_socket {
     struct handed_socket *next;
@@ -58,7 +57,7 @@ void handover_close(struct reactor *reactor)
     struct handed_socket *socket = take_inbox(&reactor->handover, true), *next;
     for (; socket; socket = next) {
         next = socket->next;
-        close(socket->fd);
+        connection_refuse_socket(reactor, socket->fd, &socket->request);
         free(socket);
     }
     uv_close((uv_handle_t *)&reactor->handover.wake, NULL);
@@ -88,7 +87,7 @@ void handover_connection(struct reactor *reactor, int fd, const void *early, siz
         memcpy(socket->early, early, early_len);
     }
     if (!socket || !put(&home->handover, socket)) {
-        close(fd);
+        connection_refuse_socket(reactor, fd, request);
         free(socket);
     }
 }

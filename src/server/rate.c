@@ -12,15 +12,18 @@ struct rate_table {
     uint64_t interval_ns; /* one event's share of time */
     uint64_t burst_ns;
     uint64_t key;
+    int64_t most;
+    _Atomic int64_t sockets[CELLS];
     _Atomic uint64_t due_ns[CELLS]; /* when the cell's allowance will be whole again */
 };
 
-struct rate_table *rate_table_new(int64_t per_minute)
+struct rate_table *rate_table_new(int64_t per_minute, int64_t most)
 {
     struct rate_table *table = calloc(1, sizeof *table);
     if (!table)
         return NULL;
-    table->interval_ns = 60000000000u / (uint64_t)per_minute;
+    table->most = most;
+    table->interval_ns = per_minute ? 60000000000u / (uint64_t)per_minute : 0;
     table->burst_ns = table->interval_ns * (uint64_t)per_minute;
     if (getrandom(&table->key, sizeof table->key, 0) != sizeof table->key) {
         free(table);
@@ -82,4 +85,17 @@ bool rate_charge(struct rate_table *table, int cell)
         next = next_due(table, due, now);
     while (next != 0 && !atomic_compare_exchange_weak(&table->due_ns[cell], &due, next));
     return next != 0;
+}
+
+bool rate_enter(struct rate_table *table, int cell)
+{
+    if (atomic_fetch_add(&table->sockets[cell], 1) < table->most)
+        return true;
+    atomic_fetch_sub(&table->sockets[cell], 1);
+    return false;
+}
+
+void rate_leave(struct rate_table *table, int cell)
+{
+    atomic_fetch_sub(&table->sockets[cell], 1);
 }

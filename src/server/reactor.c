@@ -164,9 +164,20 @@ void reactor_handle_redis_away(struct reactor *reactor)
 
 static enum reject handle_accept(void *data, const struct sockaddr *peer)
 {
-    (void)peer;
     const struct server *server = ((struct reactor *)data)->server;
-    return server_connections(server) >= server->max_connections ? REJECT_OVERLOADED : REJECT_NONE;
+    int cell = access_peer_cell(server, peer);
+    if (server_connections(server) >= server->max_connections)
+        return REJECT_OVERLOADED;
+    return cell < 0 || rate_enter(server->addresses, cell) ? REJECT_NONE : REJECT_RATE_LIMITED;
+}
+
+/* An upgraded socket still counts; its connection says when it leaves. */
+static void handle_leave(void *data, const struct sockaddr *peer, bool upgraded)
+{
+    const struct server *server = ((struct reactor *)data)->server;
+    int cell = upgraded ? -1 : access_peer_cell(server, peer);
+    if (cell >= 0)
+        rate_leave(server->addresses, cell);
 }
 
 static void handle_request(void *data, struct http_request *request)
@@ -195,6 +206,7 @@ static int open_listener(struct reactor *reactor, const int *fds, size_t fd_coun
                                   .reply_timeout_ms = REPLY_TIMEOUT_MS,
                                   .metrics = &reactor->metrics,
                                   .on_accept = handle_accept,
+                                  .on_leave = handle_leave,
                                   .on_reply = handle_reply,
                                   .on_request = handle_request,
                                   .data = reactor,

@@ -314,9 +314,8 @@ static int start(struct process *process, struct config *config)
     struct server *server = &process->server;
     char error[512];
     server->max_connections = limit_connections(config);
-    if (config->token_rate > 0)
-        server->token_rate = rate_table_new(config->token_rate);
-    if (config->token_rate > 0 && !server->token_rate)
+    server->addresses = rate_table_new(config->token_rate, config->max_per_address);
+    if (!server->addresses)
         return fail("out of memory", 1);
     name_node(server);
     if (listen_open(&process->listen, &config->listen, process->server.reactor_count, error, sizeof error))
@@ -348,7 +347,7 @@ int server_run(struct config *config)
         return status; /* the embedded Redis, if any, ends with us */
     announce_addresses(&process);
     uv_run(&process.loop, UV_RUN_DEFAULT);
-    rate_table_free(process.server.token_rate);
+    rate_table_free(process.server.addresses);
     free(process.server.reactors);
     return atomic_load(&process.server.has_failed) ? 1 : 0;
 }

@@ -25,7 +25,7 @@ struct server {
     uint64_t max_connections;
     struct reactor *reactors; /* all open before the first one runs */
     size_t reactor_count;
-    struct rate_table *token_rate;                         /* by address; NULL: no limit */
+    struct rate_table *addresses;                          /* tokens a minute, and sockets, of each */
     const struct metrics *metrics[SERVER_MAX_THREADS + 1]; /* of the reactors, and of the bots in this process */
     size_t metrics_count;
 
