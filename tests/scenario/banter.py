@@ -44,6 +44,26 @@ def wait_until(predicate, deadline_s=5.0, what="the condition"):
         time.sleep(0.01)
 
 
+def run_to_end(program, *options, deadline_s=START_DEADLINE_S, **environment):
+    """One of our programs that is to end by itself; what it said is in the result."""
+    return subprocess.run(
+        [BIN / program, *options],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=deadline_s,
+        env={**ENVIRONMENT, **environment},
+    )
+
+
+def is_alive(pid):
+    """Also of a process that is nobody's child here; a zombie, which only waits to be reaped, is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Process:
     """A process of the test. Whoever ends it by force says so through kill(); every other end must be SIGTERM and 0."""
 
@@ -52,7 +72,7 @@ class Process:
         self.log_path = Path(directory) / f"{name}.log"
         self.log_path.touch()
         self._argv = [str(word) for word in argv]
-        self._popen_options = popen_options
+        self._popen_options = {"env": ENVIRONMENT, **popen_options}
         self._popen = None
         self._killed = False
 
@@ -65,7 +85,6 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=ENVIRONMENT,
                 **self._popen_options,
             )
         return self
@@ -77,6 +96,10 @@ class Process:
     @property
     def log(self):
         return self.log_path.read_text(errors="replace")
+
+    @property
+    def children(self):
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def is_running(self):
         return self._popen is not None and self._popen.poll() is None
@@ -162,6 +185,9 @@ class Redis(Process):
         wait_until(self._answers, START_DEADLINE_S, "redis-server's answer")
         return self
 
+    def url_of(self, user, password):
+        return f"unix://{user}:{password}@{self.socket}"
+
     def _answers(self):
         assert self.is_running(), self.log
         try:
@@ -177,11 +203,15 @@ class Redis(Process):
 class Program(Process):
     """One of ours: reports over a pipe when it is ready."""
 
-    def __init__(self, program, argv, directory, name):
+    def __init__(self, program, argv, directory, name, **popen_options):
         self._ready_fd, self._write_fd = os.pipe()
         self._ready_text = b""
         super().__init__(
-            name, [BIN / program, *argv, "--ready-fd", self._write_fd], directory, pass_fds=[self._write_fd]
+            name,
+            [BIN / program, *argv, "--ready-fd", self._write_fd],
+            directory,
+            pass_fds=[self._write_fd],
+            **popen_options,
         )
 
     def start(self):
@@ -222,7 +252,7 @@ class Bot(Program):
 class Server(Program):
     """banterd on a port of the kernel's choice. What goes through it leaves a trace in `secrets`, for the log check."""
 
-    def __init__(self, directory, *options, name="banterd"):
+    def __init__(self, directory, *options, name="banterd", **popen_options):
         self.secrets = set()
         self.urls = []
         super().__init__(
@@ -230,6 +260,7 @@ class Server(Program):
             ["--listen", "127.0.0.1:0", "--drain-time", "1", "--log-level", "debug", *options],
             directory,
             name,
+            **popen_options,
         )
 
     def wait_listening(self):
@@ -276,6 +307,15 @@ class Server(Program):
         assert response.status == 200, response
         self.secrets.add(response.json()["token"])
         return response.json()["token"]
+
+    def history(self, token):
+        """The session's messages, oldest first."""
+        response = self.request("GET", f"/messages?token={token}&limit=1000")
+        assert response.status == 200, response
+        return response.json()["messages"]
+
+    def is_ready(self):
+        return self.request("GET", "/readyz").status == 200
 
     def chat_path(self, token, query=""):
         return f"/chat?token={token}" + (f"&{query}" if query else "")

@@ -15,46 +15,57 @@ class Deployment:
 
     def __init__(self, directory):
         self.directory = directory
+        self.state_directory = directory / "state"
         self.processes = []
         self._redis = None
 
-    def _start(self, process):
+    def start(self, process):
         self.processes.append(process)
         return process.start()
 
-    def _name(self, program):
+    def name(self, program):
         count = sum(process.name.startswith(program) for process in self.processes)
         return f"{program}-{count}" if count else program
 
     @property
     def redis(self):
         """The Redis of this test, started at the first use."""
-        if self._redis is None:
-            self._redis = self.start_redis()
-        return self._redis
+        return self._redis or self.start_redis()
 
     def start_redis(self, *options):
-        return self._start(Redis(self.directory, self._name("redis"), options))
+        """A Redis with settings of its own; the first one is the Redis of this test."""
+        redis = Redis(self.directory, self.name("redis"), options)
+        self._redis = self._redis or redis
+        return self.start(redis)
 
     def absent_redis(self):
         """The Redis of this test, not started yet."""
         if self._redis is None:
-            self._redis = Redis(self.directory, self._name("redis"))
+            self._redis = Redis(self.directory, self.name("redis"))
             self.processes.append(self._redis)
         return self._redis
 
-    def start_server(self, *options, redis=None):
+    def start_server(self, *options, redis=None, url=None):
         """Another server, ready, on the same Redis as all others."""
-        return self.begin_server(*options, redis=redis).wait_ready()
+        return self.begin_server(*options, redis=redis, url=url).wait_ready()
 
-    def begin_server(self, *options, redis=None):
+    def begin_server(self, *options, redis=None, url=None):
         """Another server that may not become ready."""
-        url = (redis or self.redis).url
-        return self._start(Server(self.directory, "--redis", url, *options, name=self._name("banterd")))
+        url = url or (redis or self.redis).url
+        return self.start(Server(self.directory, "--redis", url, *options, name=self.name("banterd")))
 
-    def start_bot(self, *options):
+    def begin_embedded_server(self, *options, **popen_options):
+        """A server with a Redis of its own, whose files are in `state_directory`."""
+        options = ("--state-dir", self.state_directory, *options)
+        return self.start(Server(self.directory, *options, name=self.name("banterd"), **popen_options))
+
+    def start_embedded_server(self, *options, **popen_options):
+        return self.begin_embedded_server(*options, **popen_options).wait_ready()
+
+    def start_bot(self, *options, url=None):
         """Another worker, ready."""
-        return self._start(Bot(self.directory, self.redis.url, *options, name=self._name("banter-bot"))).wait_ready()
+        bot = Bot(self.directory, url or self.redis.url, *options, name=self.name("banter-bot"))
+        return self.start(bot).wait_ready()
 
     def finish(self):
         return [problem for process in reversed(self.processes) if (problem := process.finish())]

@@ -1,22 +1,10 @@
 """Processes that come, go and share a Redis (rows O1, O2, O7, O8, O17, X1, X3, X19)."""
 
 import socket
-import subprocess
 
 import pytest
 
-from banter import BIN, ENVIRONMENT, requests_key, wait_until
-
-
-def run_to_end(program, *options, deadline_s=20):
-    return subprocess.run(
-        [BIN / program, *options],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=deadline_s,
-        env=ENVIRONMENT,
-    )
+from banter import requests_key, run_to_end, wait_until
 
 
 @pytest.mark.threads
