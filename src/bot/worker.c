@@ -7,12 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    READ_BLOCK_MS = 200, /* also the longest that an idle worker takes to stop */
-    READ_SILENCE_MS = READ_BLOCK_MS + 5000,
-    READ_RETRY_MS = 200,
-};
-
 bool worker_bot_spec_check(const char *spec, char *name, char *error, size_t error_size)
 {
     struct bot_spec parsed;
@@ -26,96 +20,6 @@ bool worker_bot_spec_check(const char *spec, char *name, char *error, size_t err
 void worker_print_bot_types(FILE *out)
 {
     bot_types_print(out);
-}
-
-/* ---- reading the queue ---- */
-
-static bool has_expired(const struct worker *worker, const char *expires)
-{
-    int64_t expires_ms = strtoll(expires, NULL, 10);
-    return expires_ms > 0 && (int64_t)worker_now_ms(worker) + worker->redis_clock_ahead_ms >= expires_ms;
-}
-
-void worker_take(struct worker *worker, struct turns_entry *entry, const char *expires)
-{
-    if (worker->life != WORKER_RUNNING) {
-        worker_duties_release(worker, &entry->id, 1); /* it came on the way out, and is not begun */
-        return;
-    }
-    entry->may_be_expired = has_expired(worker, expires);
-    int error = turns_take(worker->turns, entry);
-    if (error) /* one that is not ours is dropped by whoever claims it; for another, there will be memory then */
-        log_warning("an entry of the queue is left to a later claim", "bot=%s entry=%s error=%s", worker->spec.name,
-                    entry->id, uv_strerror(error));
-}
-
-/* [id, [field, value, ...]] as XREADGROUP gives it. */
-static void take_read(struct worker *worker, const struct redis_value *read)
-{
-    char tag[TURN_TAG_MAX];
-    const char *expires = "";
-    if (read->count < 2)
-        return;
-    snprintf(tag, sizeof tag, "1.%s.%" PRId64, worker->id, worker->next_run++);
-    struct turns_entry entry = {.id = read->item[0].str, .token = "", .message = "", .text = "", .tag = tag};
-    const struct redis_value *fields = &read->item[1];
-    for (size_t i = 0; i + 1 < fields->count; i += 2) {
-        const char *name = fields->item[i].str;
-        const struct redis_value *value = &fields->item[i + 1];
-        if (strcmp(name, "token") == 0) {
-            entry.token = value->str;
-            entry.token_len = value->len;
-        } else if (strcmp(name, "id") == 0) {
-            entry.message = value->str;
-        } else if (strcmp(name, "msg") == 0) {
-            entry.text = value->str;
-            entry.text_len = value->len;
-        } else if (strcmp(name, "expires") == 0) {
-            expires = value->str;
-        }
-    }
-    worker_take(worker, &entry, expires);
-}
-
-/* What XREADGROUP said: nil after its BLOCK, or [[queue, [entry, ...]]]. */
-static void handle_read(void *data, const struct redis_value *value)
-{
-    struct worker *worker = data;
-    worker->reading_since_ms = 0;
-    if (value->type == REDIS_TYPE_ERROR) {
-        worker->read_not_before_ms = worker_now_ms(worker) + READ_RETRY_MS;
-        worker_redis_refused(worker, value);
-        return;
-    }
-    worker->has_read_own = true;
-    for (size_t i = 0; i < value->count; i++) {
-        const struct redis_value *queue = &value->item[i];
-        for (size_t j = 0; queue->count == 2 && j < queue->item[1].count; j++)
-            take_read(worker, &queue->item[1].item[j]);
-    }
-}
-
-/* The last word says where to read from: not what is new, but what is this worker's already. That never waits. */
-static void read_own_instead(struct args *args)
-{
-    args->count--;
-    args_add_str(args, "0");
-}
-
-/* Asks for as many entries as there is room for. Claims may come on top, so the room is a wish and not a promise. */
-static void read_queue(struct worker *worker)
-{
-    struct args args;
-    const char *requests = worker->requests;
-    uint64_t now_ms = worker_now_ms(worker);
-    int64_t room = worker->options.concurrency - turns_count(worker->turns);
-    if (worker->redis != REDIS_READY || worker->reading_since_ms || room <= 0 || now_ms < worker->read_not_before_ms)
-        return;
-    call_read(&args, &requests, 1, worker->id, room, READ_BLOCK_MS);
-    if (!worker->has_read_own)
-        read_own_instead(&args);
-    if (redis_link_command(worker->reader, &args, NULL, NULL) == 0)
-        worker->reading_since_ms = now_ms;
 }
 
 /* ---- the end ---- */
@@ -203,7 +107,7 @@ static void handle_after_poll(uv_check_t *check)
 {
     struct worker *worker = check->data;
     if (worker->life == WORKER_RUNNING)
-        read_queue(worker);
+        worker_queue_read(worker);
     else
         drain(worker);
 }
@@ -213,8 +117,7 @@ static void handle_tick(uv_timer_t *tick)
     struct worker *worker = tick->data;
     if (worker->redis == REDIS_AWAY && redis_link_is_connected(worker->commands))
         worker_redis_prepare(worker);
-    if (worker->reading_since_ms && worker_now_ms(worker) - worker->reading_since_ms > READ_SILENCE_MS)
-        redis_link_reset(worker->reader, "XREADGROUP was not answered");
+    worker_queue_watch(worker);
     worker_duties_run(worker);
 }
 
@@ -226,19 +129,6 @@ static void handle_commands_connected(void *data)
 static void handle_commands_lost(void *data, const char *why)
 {
     worker_redis_lost(data, why);
-}
-
-static void handle_reader_connected(void *data)
-{
-    struct worker *worker = data;
-    worker->has_read_own = false; /* the last connection may have died with entries on their way; reading begins soon */
-}
-
-static void handle_reader_lost(void *data, const char *why)
-{
-    (void)why; /* the link for commands tells the operator */
-    struct worker *worker = data;
-    worker->reading_since_ms = 0;
 }
 
 /* Users' stops are heard here at once; missing one is no harm, for the turn's next command is LOST. */
@@ -326,11 +216,8 @@ static int open_links(struct worker *worker)
         .data = worker,
     };
     int error = redis_link_open(&worker->commands, &options);
-    options.on_connected = handle_reader_connected;
-    options.on_lost = handle_reader_lost;
-    options.on_push = handle_read;
     if (!error)
-        error = redis_link_open(&worker->reader, &options);
+        error = worker_queue_open(worker);
     options.on_connected = handle_stops_connected;
     options.on_lost = handle_stops_lost;
     options.on_push = handle_stop;

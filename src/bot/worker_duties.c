@@ -76,7 +76,7 @@ static void take_claimed(struct worker *worker, const struct redis_value *claime
     };
     metrics_add(worker->options.metrics, METRIC_TURNS_CLAIMED, 1);
     turns_forget(worker->turns, entry.id); /* our own earlier run of it, if there is one, has lost its tag */
-    worker_take(worker, &entry, item[5].str);
+    worker_queue_take(worker, &entry, item[5].str);
 }
 
 static void handle_claimed(void *data, int status, const struct redis_value *reply)
@@ -111,11 +111,17 @@ static void claim(struct worker *worker)
 
 /* ---- beat, sweep, retire ---- */
 
+void worker_duties_set_clock(struct worker *worker, const struct redis_value *beat)
+{
+    if (beat->count > 0)
+        worker->redis_clock_ahead_ms = beat->item[0].integer - (int64_t)worker_now_ms(worker);
+}
+
 static void handle_beat(void *data, int status, const struct redis_value *reply)
 {
     struct worker *worker = data;
-    if (is_answered(worker, status, reply) && reply->count > 0)
-        worker->redis_clock_ahead_ms = reply->item[0].integer - (int64_t)worker_now_ms(worker);
+    if (is_answered(worker, status, reply))
+        worker_duties_set_clock(worker, reply);
 }
 
 static void beat(struct worker *worker)

@@ -53,6 +53,7 @@ static void handle_first_beat(void *data, int status, const struct redis_value *
     if (status < 0)
         return;
     if (reply->type != REDIS_TYPE_ERROR) {
+        worker_duties_set_clock(worker, reply);
         become_ready(worker);
         return;
     }

@@ -1,5 +1,7 @@
-/* What the files of the worker share: worker.c (life, reading), worker_redis.c (what Redis must have), worker_duties.c
- * (by the clock). */
+/*
+ * What the files of the worker share: worker.c (its life), worker_queue.c (reading), worker_redis.c (what Redis must
+ * have), worker_duties.c (what is done by the clock).
+ */
 #pragma once
 #include "bot/bot_spec.h"
 #include "bot/turns.h"
@@ -52,15 +54,25 @@ struct worker {
     int open_handles;
 };
 
-/* ---- worker.c ---- */
-
 static inline uint64_t worker_now_ms(const struct worker *worker)
 {
     return uv_now(worker->options.loop);
 }
 
-/* Begins an entry that was claimed or read. `expires` is in ms by Redis's clock, or empty. */
-void worker_take(struct worker *worker, struct turns_entry *entry, const char *expires);
+/* ---- worker_queue.c ---- */
+
+/* Opens the link that reads. */
+int worker_queue_open(struct worker *worker) MUST_CHECK;
+
+/* Asks for as many entries as there is room for, unless that is being done; to be called after each turn of the loop.
+ */
+void worker_queue_read(struct worker *worker);
+
+/* Ends a connection that has fallen silent; to be called often. */
+void worker_queue_watch(struct worker *worker);
+
+/* Begins an entry that was read or claimed. `expires` is in ms by Redis's clock, or empty. */
+void worker_queue_take(struct worker *worker, struct turns_entry *entry, const char *expires);
 
 /* ---- worker_redis.c ---- */
 
@@ -80,6 +92,9 @@ void worker_duties_run(struct worker *worker);
 
 /* All duties are due at once: after a reconnect nothing is older than it must be. */
 void worker_duties_hasten(struct worker *worker);
+
+/* Takes Redis's clock from the answer to a beat. */
+void worker_duties_set_clock(struct worker *worker, const struct redis_value *beat);
 
 /* How often worker_duties_run should run. */
 uint64_t worker_duties_tick_ms(const struct worker *worker);
