@@ -8,8 +8,6 @@ enum {
     BEAT_MS = 2000,
     FRESH_MS = 6000, /* older figures of the others are no figures */
     PROBE_MS = 5000, /* a probe that takes longer was swallowed */
-    SWEEP_MS = 60000,
-    SWEEP_COUNT = 500,
 };
 
 /* [connections of all nodes, now, [length of each queue], [bots with a live worker]] */
@@ -17,8 +15,12 @@ static void handle_beat(void *data, int status, const struct redis_value *reply)
 {
     struct reactor *reactor = data;
     struct heartbeat *heartbeat = &reactor->heartbeat;
-    if (status || reply->type != REDIS_TYPE_ARRAY || reply->count < 4)
+    if (status)
         return;
+    if (reply->type != REDIS_TYPE_ARRAY || reply->count < 4) {
+        backend_distrust(reactor, reply); /* functions were deleted, say: found out here also while nobody talks */
+        return;
+    }
     heartbeat->others = reply->item[0].integer - heartbeat->told;
     heartbeat->answered_ms = reactor_now_ms(reactor);
     const struct redis_value *lengths = &reply->item[2], *bots = &reply->item[3];
@@ -68,36 +70,11 @@ void heartbeat_probe_returned(struct reactor *reactor)
     reactor->heartbeat.probe_sent_ms = 0;
 }
 
-static void handle_swept(void *data, int status, const struct redis_value *reply)
-{
-    struct heartbeat *heartbeat = &((struct reactor *)data)->heartbeat;
-    if (!status && reply->type == REDIS_TYPE_STRING && reply->len < sizeof heartbeat->sweep_after)
-        memcpy(heartbeat->sweep_after, reply->str, reply->len + 1);
-}
-
-/* The first reactor drops queue entries of sessions that are no more, a few at a time, bot after bot. */
-static void sweep(struct reactor *reactor)
-{
-    struct heartbeat *heartbeat = &reactor->heartbeat;
-    uint64_t now = reactor_now_ms(reactor);
-    if (reactor->index != 0 || heartbeat->queue_count == 0 || now - heartbeat->swept_ms < SWEEP_MS)
-        return;
-    heartbeat->swept_ms = now;
-    if (!*heartbeat->sweep_after)
-        heartbeat->sweep_queue = (heartbeat->sweep_queue + 1) % heartbeat->queue_count;
-    const char *requests = heartbeat->queue[heartbeat->sweep_queue].requests;
-    struct args args;
-    call_sweep(&args, requests, heartbeat->sweep_after, SWEEP_COUNT);
-    if (backend_call(reactor, &args, handle_swept, reactor))
-        heartbeat->swept_ms = 0; /* Redis is away: soon again */
-}
-
 static void handle_timer(uv_timer_t *timer)
 {
     struct reactor *reactor = CONTAINER_OF(timer, struct reactor, heartbeat.timer);
     beat(reactor);
     probe(reactor);
-    sweep(reactor);
 }
 
 int heartbeat_open(struct reactor *reactor)

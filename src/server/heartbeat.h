@@ -23,9 +23,6 @@ struct heartbeat {
     int64_t others;         /* of all others, then */
     uint64_t answered_ms;   /* when that was; 0: never */
     uint64_t probe_sent_ms; /* 0: none under way */
-    uint64_t swept_ms;
-    int sweep_queue;
-    char sweep_after[48]; /* how far the sweep of that queue has come; "" at its end */
     struct heartbeat_queue {
         char bot[BOT_NAME_MAX + 1];
         char requests[KEY_MAX];
