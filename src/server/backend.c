@@ -127,6 +127,7 @@ void backend_close(struct reactor *reactor)
     backend->is_ready = backend->is_set_up = false;
     redis_link_close(&backend->commands);
     redis_link_close(&backend->events);
+    session_table_unsubscribed(reactor); /* frees sessions that only waited for a confirmation */
 }
 
 int backend_call(struct reactor *reactor, const struct args *args, redis_reply_cb callback, void *data)

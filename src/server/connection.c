@@ -73,7 +73,9 @@ void connection_refuse_socket(struct reactor *reactor, int fd, const struct conn
 void connection_open(struct reactor *reactor, int fd, const void *early, size_t early_len,
                      const struct connection_request *request)
 {
-    struct connection *connection = calloc(1, sizeof *connection);
+    /* An upgrade that was under way when the last connection went: the streams' pool is going, too. */
+    bool is_late = reactor->state == REACTOR_ENDING;
+    struct connection *connection = is_late ? NULL : calloc(1, sizeof *connection);
     if (!connection || ws_stream_open(&connection->stream, reactor->ws_pool, fd, early, early_len, true)) {
         free(connection);
         connection_refuse_socket(reactor, fd, request);

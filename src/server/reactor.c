@@ -27,12 +27,13 @@ static void handle_listener_closed(void *data)
     (void)data;
 }
 
+/* The backend first: requests and messages that still wait for Redis get their answer from its end. */
 static void close_rest(struct reactor *reactor)
 {
+    backend_close(reactor);
+    accept_drop_all(reactor);
     http_listener_close(reactor->listener, handle_listener_closed, reactor);
     ws_pool_free(reactor->ws_pool);
-    backend_close(reactor);
-    handover_close(reactor);
     wheel_cancel(&reactor->drain_timer);
     uv_close((uv_handle_t *)&reactor->wheel_timer, NULL);
     uv_close((uv_handle_t *)&reactor->stop_request, NULL);
@@ -41,6 +42,7 @@ static void close_rest(struct reactor *reactor)
 static void end(struct reactor *reactor)
 {
     reactor->state = REACTOR_ENDING;
+    handover_close(reactor);
     heartbeat_close(reactor, close_rest);
 }
 
