@@ -23,11 +23,12 @@ void attach_start(struct connection *connection)
     connection->wants_read = true;
     /* An answer under way may be too old: it is followed by another call. Undrained output ends in attach_start, too.
      */
-    if (connection->is_queued || connection->reading || ws_stream_queued(&connection->stream) > 0)
+    if (connection->reading || ws_stream_queued(&connection->stream) > 0)
         return;
+    if (!connection->is_queued)
+        DL_APPEND2(reactor->attaches.waiting, connection, prev_attach, next_attach);
     connection->is_queued = true;
-    DL_APPEND2(reactor->attaches.waiting, connection, prev_attach, next_attach);
-    attach_pump(reactor);
+    attach_pump(reactor); /* also of a queue that has stood still while Redis was away */
 }
 
 void attach_cancel(struct connection *connection)

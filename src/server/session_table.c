@@ -32,10 +32,10 @@ struct session *session_table_open(struct reactor *reactor, const struct token *
         session->expiry.on_due = handle_expiry;
         HASH_ADD(hh, reactor->sessions.by_token, token.text, TOKEN_LEN, session);
         metrics_add(&reactor->metrics, METRIC_SESSIONS, 1);
-        if (reactor->backend.is_ready)
-            subscribe(session);
     }
     session_hold(session);
+    if (reactor->backend.is_ready && !session->is_subscribed && !session->is_subscribing)
+        subscribe(session); /* may lose the link, and with it the sessions that nobody holds */
     return session;
 }
 
@@ -68,12 +68,13 @@ void session_release(struct session *session)
     if (--session->holds > 0 || session->is_subscribing)
         return; /* a subscription under way is ended by its confirmation, so that confirmations never belong to an
                    earlier one */
-    if (session->is_subscribed) {
-        struct session_keys keys;
-        keys_of_session(&keys, &session->token);
-        backend_unsubscribe(session->reactor, keys.replies);
-    }
+    struct reactor *reactor = session->reactor;
+    struct session_keys keys;
+    bool was_subscribed = session->is_subscribed;
+    keys_of_session(&keys, &session->token);
     free_session(session);
+    if (was_subscribed)
+        backend_unsubscribe(reactor, keys.replies);
 }
 
 void session_call_begins(struct session *session)
@@ -104,6 +105,13 @@ const char *session_channel_token(const char *channel, size_t len)
     return channel + prefix_len;
 }
 
+static void attach_all(struct session *session)
+{
+    struct connection *connection;
+    DL_FOREACH(session->connections, connection)
+    attach_start(connection);
+}
+
 void session_table_confirmed(struct reactor *reactor, const char *channel, size_t len)
 {
     const char *token = session_channel_token(channel, len);
@@ -113,9 +121,7 @@ void session_table_confirmed(struct reactor *reactor, const char *channel, size_
     session->is_subscribing = false;
     session->is_subscribed = true;
     session_hold(session);
-    struct connection *connection;
-    DL_FOREACH(session->connections, connection)
-    attach_start(connection);
+    attach_all(session);
     session_release(session);
 }
 
@@ -123,7 +129,14 @@ void session_table_resubscribe(struct reactor *reactor)
 {
     struct session *session, *next;
     HASH_ITER(hh, reactor->sessions.by_token, session, next)
-    subscribe(session);
+    {
+        if (session->is_subscribed)
+            attach_all(session);
+        else if (!session->is_subscribing)
+            subscribe(session);
+        if (!reactor->backend.is_ready)
+            return; /* the events link went with it */
+    }
 }
 
 void session_table_unsubscribed(struct reactor *reactor)

@@ -66,7 +66,8 @@ void session_answered(struct session *session, const struct message_id *question
 /* Redis confirmed the subscription of `channel`: its connections attach, or read what they missed. */
 void session_table_confirmed(struct reactor *reactor, const char *channel, size_t len);
 
-/* The events link is new: subscribes everything again, a batch per loop turn. */
+/* Redis is ready (again): what is not subscribed on the present events link is, and the others read what they missed.
+ */
 void session_table_resubscribe(struct reactor *reactor);
 /* The events link is lost: nothing is subscribed. */
 void session_table_unsubscribed(struct reactor *reactor);

@@ -1,5 +1,13 @@
 """A Redis that is slow, half gone, or changed by hand."""
 
+import json
+
+from banter import messages_key, session_key
+
+
+def replies_channel(token):
+    return f"banter:{{0}}:replies:{token}"
+
 
 def test_the_end_does_not_wait_for_a_redis_that_hangs(deployment):
     server = deployment.start_server("--bot", "echo", "--drain-time", "1")
@@ -11,3 +19,24 @@ def test_the_end_does_not_wait_for_a_redis_that_hangs(deployment):
         websocket.expect_close(1001)
     assert server.wait() == 0
     deployment.redis.thaw()
+
+
+def test_an_answer_that_comes_while_commands_cannot_be_sent(deployment):
+    server = deployment.start_server("--threads", "1")
+    redis = deployment.redis.client
+    token = server.token()
+    with server.websocket(token) as websocket:
+        websocket.settle()
+        entry = redis.xadd(messages_key(token), {"role": "assistant", "msg": "pushed", "reply_to": "0-1"})
+        redis.hset(session_key(token), "last", entry)
+        event = {"type": "assistant", "id": entry, "prev": "0-0", "reply_to": "0-1"}
+        # One transaction, so that the event is there before the server has its commands back.
+        subscribed = {client["id"] for client in redis.client_list() if client["sub"] != "0"}
+        own = redis.client_id()
+        with redis.pipeline() as pipeline:
+            for client in redis.client_list():
+                if client["id"] not in subscribed and int(client["id"]) != own:
+                    pipeline.execute_command("CLIENT", "KILL", "ID", client["id"])
+            pipeline.publish(replies_channel(token), json.dumps(event))
+            pipeline.execute()
+        assert websocket.receive(10) == "pushed"
