@@ -8,7 +8,10 @@
 #include <string.h>
 #include <utlist.h>
 
-enum { TTL_RETRY_MS = 1000 };
+enum {
+    TTL_RETRY_MS = 1000,
+    TTL_NONE_MS = 60000, /* a session whose TTL was taken away by hand may get one again */
+};
 
 static void handle_expiry(struct wheel_timer *timer);
 
@@ -157,7 +160,8 @@ void session_table_unsubscribed(struct reactor *reactor)
 void session_set_ttl(struct session *session, int64_t ttl_ms)
 {
     struct reactor *reactor = session->reactor;
-    wheel_arm(&reactor->wheel, &session->expiry, reactor_now_ms(reactor) + (uint64_t)(ttl_ms > 0 ? ttl_ms : 0));
+    uint64_t wait_ms = ttl_ms < 0 ? TTL_NONE_MS : (uint64_t)ttl_ms;
+    wheel_arm(&reactor->wheel, &session->expiry, reactor_now_ms(reactor) + wait_ms);
 }
 
 static void handle_ttl(void *data, int status, const struct redis_value *reply)
@@ -165,10 +169,10 @@ static void handle_ttl(void *data, int status, const struct redis_value *reply)
     struct session *session = data;
     if (status || reply->type != REDIS_TYPE_INTEGER)
         session_set_ttl(session, TTL_RETRY_MS);
-    else if (reply->integer >= 0)
-        session_set_ttl(session, reply->integer); /* refreshed in the meantime, perhaps through another process */
-    else
+    else if (reply->integer == -2)
         session_gone(session);
+    else
+        session_set_ttl(session, reply->integer); /* refreshed in the meantime, perhaps through another process */
     session_release(session);
 }
 

@@ -72,7 +72,7 @@ void session_table_resubscribe(struct reactor *reactor);
 /* The events link is lost: nothing is subscribed. */
 void session_table_unsubscribed(struct reactor *reactor);
 
-/* Sets the expiry timer from Redis's remaining time. */
+/* Sets the expiry timer from what PTTL says of a session that exists; negative: it does not expire. */
 void session_set_ttl(struct session *session, int64_t ttl_ms);
 
 /* Redis says that there is no such session (any more): closes its connections with 1008. */

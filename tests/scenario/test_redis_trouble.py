@@ -2,7 +2,7 @@
 
 import json
 
-from banter import messages_key, session_key
+from banter import messages_key, session_key, wait_until
 
 
 def replies_channel(token):
@@ -40,3 +40,19 @@ def test_an_answer_that_comes_while_commands_cannot_be_sent(deployment):
             pipeline.publish(replies_channel(token), json.dumps(event))
             pipeline.execute()
         assert websocket.receive(10) == "pushed"
+
+
+def test_a_session_without_expiry_stays(deployment):
+    server = deployment.start_server("--bot", "echo", "--token-ttl", "2")
+    redis = deployment.redis.client
+
+    def times_asked():
+        return redis.info("commandstats")["cmdstat_pttl"]["calls"]
+
+    token = server.token()
+    with server.websocket(token) as websocket:
+        websocket.settle()
+        before = times_asked()
+        redis.persist(session_key(token))
+        wait_until(lambda: times_asked() > before, 10, "the question whether the session has expired")
+        assert websocket.ask("still here") == "BOT: still here"
