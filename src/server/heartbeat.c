@@ -51,6 +51,8 @@ static void probe(struct reactor *reactor)
 {
     struct heartbeat *heartbeat = &reactor->heartbeat;
     uint64_t now = reactor_now_ms(reactor);
+    if (!reactor->backend.is_ready)
+        return; /* a probe under way may have been lost with the commands; being ready starts anew */
     if (heartbeat->probe_sent_ms) {
         if (now - heartbeat->probe_sent_ms >= PROBE_MS)
             redis_link_reset(reactor->backend.events, "subscriptions are silent: a probe did not come back");
