@@ -56,7 +56,7 @@ struct connection {
     uint8_t state;
     uint8_t pauses;
     uint8_t refused; /* messages, in the minute since refused_since_ms */
-    uint8_t job_count;
+    uint16_t job_count;
     bool from_now;   /* attach at the newest entry: no replay was asked for */
     bool wants_read; /* the history must be read from the position, as soon as may be */
     bool is_queued;  /* for that, in the reactor's attach_queue */
