@@ -69,6 +69,8 @@ static uint64_t now_ns(void)
 /* When the cell's allowance is whole again if one more event happens at `now`; 0 if it may not. */
 static uint64_t next_due(const struct rate_table *table, uint64_t due, uint64_t now)
 {
+    if (table->interval_ns == 0)
+        return now; /* no limit, whichever thread's look at the clock was first */
     uint64_t next = (due > now ? due : now) + table->interval_ns;
     return next > now + table->burst_ns ? 0 : next;
 }

@@ -15,7 +15,7 @@ struct rate_table;
 struct rate_table *rate_table_new(int64_t per_minute, int64_t most);
 void rate_table_free(struct rate_table *table);
 
-/* The address's cell, for the two calls below. IPv6 addresses count by their /64. */
+/* The address's cell, for the calls below. IPv6 addresses count by their /64. */
 int rate_cell(const struct rate_table *table, const struct sockaddr *address);
 
 /* True if one more event is allowed now. */
