@@ -252,6 +252,8 @@ static void end(struct process *process)
         reactor_join(&process->server.reactors[i]);
     if (process->has_bots) {
         bot_thread_stop(&process->bots);
+        if (process->stops > 1)
+            bot_thread_stop(&process->bots); /* nobody waits for what they have in work: it goes back to the queue */
         bot_thread_join(&process->bots);
     }
     if (process->server.redis_is_embedded)
