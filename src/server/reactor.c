@@ -11,6 +11,7 @@
 /* jansson recurses; 16 levels are far below this. */
 enum { STACK_BYTES = 1024 * 1024 };
 enum { MAX_BODY = 64 * 1024, BODY_TIMEOUT_MS = 10000, IDLE_TIMEOUT_MS = 15000, REPLY_TIMEOUT_MS = 10000 };
+enum { MIN_OUTPUT = 256 * 1024 };
 /* A drain closes at least so many connections a second, so that a few of them do not take the whole window. */
 enum { DRAIN_MIN_PER_SECOND = 100 };
 
@@ -215,6 +216,13 @@ static int open_listener(struct reactor *reactor, const int *fds, size_t fd_coun
                               });
 }
 
+/* What may wait for one socket: some answers, also where --max-answer is large. */
+static size_t most_output(const struct config *config)
+{
+    size_t two_answers = 2 * (size_t)config->max_answer;
+    return two_answers > MIN_OUTPUT ? two_answers : MIN_OUTPUT;
+}
+
 static int open_ws_pool(struct reactor *reactor)
 {
     const struct config *config = reactor->config;
@@ -228,6 +236,7 @@ static int open_ws_pool(struct reactor *reactor)
             .wheel = &reactor->wheel,
             .callbacks = &connection_callbacks,
             .max_message = text_frame < (size_t)config->max_frame ? text_frame : (size_t)config->max_frame,
+            .max_output = most_output(config),
             .ping_interval_ms = (uint64_t)config->ping_interval_ms,
             .pong_wait_ms = (uint64_t)config->pong_wait_ms,
         });
