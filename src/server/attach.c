@@ -7,7 +7,11 @@
 #include <string.h>
 #include <utlist.h>
 
-enum { PAGE = 100, UNDER_WAY_MAX = 128 };
+enum {
+    PAGE = 32,
+    UNDER_WAY_MAX = 128,
+    OUTPUT_MARK = 64 * 1024, /* a socket that has so much to write takes no more of a page: one more answer must fit */
+};
 
 /* One banter_attach under way. */
 struct attach_call {
@@ -73,13 +77,13 @@ static void handle_page(struct connection *connection, const struct redis_value 
         connection->from_now = false;
         message_id_parse(&connection->position, reply->item[1].str, reply->item[1].len);
     }
-    for (size_t i = 0; i < entries->count && connection->state != CONNECTION_CLOSING; i++)
-        deliver_entry(connection, &entries->item[i]);
-    if (connection->state == CONNECTION_CLOSING)
-        return;
+    size_t taken = 0;
+    while (taken < entries->count && connection->state != CONNECTION_CLOSING &&
+           ws_stream_queued(&connection->stream) < OUTPUT_MARK)
+        deliver_entry(connection, &entries->item[taken++]);
     if (connection->state == CONNECTION_VALIDATING)
         connection_attached(connection);
-    if (entries->count == PAGE)
+    if (taken == PAGE || taken < entries->count)
         attach_start(connection);
 }
 

@@ -1,0 +1,22 @@
+"""Answers that are large, alone and many together."""
+
+from banter import messages_key, session_key
+
+
+def test_the_largest_answer_that_is_allowed_arrives(deployment):
+    server = deployment.start_server("--bot", "echo", "--max-answer", "1M", "--max-text", "1000000")
+    text = "x" * 1000000
+    with server.websocket(server.token()) as websocket:
+        assert websocket.ask(text) == "BOT: " + text
+
+
+def test_a_replay_larger_than_what_may_wait_for_a_socket(deployment):
+    server = deployment.start_server()
+    redis = deployment.redis.client
+    token = server.token()
+    texts = [str(number) + "x" * 120000 for number in range(60)]
+    for text in texts:
+        entry = redis.xadd(messages_key(token), {"role": "assistant", "msg": text, "reply_to": "0-1"})
+    redis.hset(session_key(token), "last", entry)
+    with server.websocket(token, "after=0") as websocket:
+        assert [websocket.receive() for _ in texts] == texts
