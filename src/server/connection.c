@@ -7,6 +7,7 @@
 #include "server/attach.h"
 #include "server/reactor.h"
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -134,6 +135,8 @@ void connection_deliver(struct connection *connection, const struct message_id *
         return; /* users' messages are not repeated in plain text */
     if (!error)
         metrics_add(&connection->reactor->metrics, METRIC_REPLIES_SENT, 1);
+    else if (error == -ENOMEM)
+        connection_close(connection, REJECT_INTERNAL); /* rather than go on with a hole */
 }
 
 void connection_pause(struct connection *connection, enum connection_pause cause)
