@@ -89,7 +89,7 @@ void proxy_client_address(const struct config_list *ranges, const struct http_re
     size_t peer_size = peer->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     memset(client, 0, sizeof *client);
     memcpy(client, peer, peer_size);
-    const char *list = http_request_header(request, "X-Forwarded-For", NULL);
+    const char *list = http_request_header_list(request, "X-Forwarded-For");
     size_t end = list ? strlen(list) : 0;
     while (end > 0 && proxy_is_trusted(ranges, (struct sockaddr *)client)) {
         size_t start = end;

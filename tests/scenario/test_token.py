@@ -216,6 +216,7 @@ def test_a7_tokens_are_rationed_by_address_behind_a_trusted_proxy(deployment):
     assert 1 <= int(refused.header("Retry-After")) <= 60
     # What the client itself put in front does not count; what the proxy added at the end does.
     assert statuses(1, "198.51.100.1, 203.0.113.7") == [429]
+    assert statuses(1, ["198.51.100.1", "203.0.113.7"]) == [429]
     for nonsense in ("", ",", "unknown", "999.1.1.1", "[::1", "::ffff:1.2.3.4.5", "a" * 4000):
         assert statuses(1, nonsense)[0] in (200, 400, 429)
     assert server.request("GET", "/healthz").status == 200
