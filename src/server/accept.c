@@ -88,6 +88,8 @@ static void handle_accepted(void *data, int status, const struct redis_value *re
         free_job(job); /* stored by the first try; positions follow from the history */
     } else if (reply->type == REDIS_TYPE_ARRAY && reply->count == 2) {
         finish_job(job, &reply->item[0], &reply->item[1]);
+    } else if (backend_blames_keys(reply)) {
+        refuse_job(job, REJECT_INTERNAL);
     } else {
         wait_for_redis(job);
         backend_distrust(job->reactor, reply);

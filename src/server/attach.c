@@ -96,6 +96,8 @@ static void handle_answer(struct connection *connection, const struct redis_valu
         session_gone(connection->session);
     else if (strcmp(word, "RESET") == 0)
         connection_close(connection, REJECT_RESUME_RESET);
+    else if (backend_blames_keys(reply))
+        connection_close(connection, REJECT_INTERNAL);
     else
         backend_distrust(connection->reactor, reply);
 }

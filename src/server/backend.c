@@ -166,3 +166,14 @@ void backend_distrust(struct reactor *reactor, const struct redis_value *error)
                        error->str);
     redis_link_reset(reactor->backend.commands, "Redis answered with an error");
 }
+
+bool backend_blames_keys(const struct redis_value *reply)
+{
+    static _Thread_local struct log_repeat repeat;
+    static const char wrong_type[] = "WRONGTYPE ", function_failed[] = "ERR user_function:";
+    if (reply->type != REDIS_TYPE_ERROR || (strncmp(reply->str, wrong_type, sizeof wrong_type - 1) != 0 &&
+                                            strncmp(reply->str, function_failed, sizeof function_failed - 1) != 0))
+        return false;
+    log_write_repeated(&repeat, LOG_LEVEL_WARNING, "a key in redis is not what Banter has put there", NULL);
+    return true;
+}

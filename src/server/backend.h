@@ -42,3 +42,7 @@ void backend_unsubscribe(struct reactor *reactor, const char *channel);
 /* A function answered something that says that this Redis is not usable as it is (READONLY, LOADING, functions gone):
  * starts over. */
 void backend_distrust(struct reactor *reactor, const struct redis_value *error);
+
+/* True if it is an error about the keys of one session or bot, which somebody has changed by hand: Redis itself is
+ * well, and the others go on. Says so in the log. */
+bool backend_blames_keys(const struct redis_value *reply);

@@ -56,3 +56,16 @@ def test_a_session_without_expiry_stays(deployment):
         redis.persist(session_key(token))
         wait_until(lambda: times_asked() > before, 10, "the question whether the session has expired")
         assert websocket.ask("still here") == "BOT: still here"
+
+
+def test_a_damaged_session_leaves_the_others_alone(deployment):
+    server = deployment.start_server("--bot", "echo")
+    damaged = server.token()
+    with server.websocket(server.token()) as other, server.websocket(damaged) as websocket:
+        websocket.settle()
+        deployment.redis.client.set(messages_key(damaged), "not a stream")
+        assert websocket.ask("hi").startswith("ERROR: ")
+        assert other.ask("hi") == "BOT: hi"
+    with server.websocket(damaged, "after=0") as websocket:
+        websocket.expect_closed(1011)
+    assert "redis is away" not in server.log
