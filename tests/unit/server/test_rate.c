@@ -83,6 +83,41 @@ static void test_no_limit(void)
     rate_table_free(table);
 }
 
+enum { BURST = 100000 };
+
+struct charging {
+    pthread_barrier_t *start;
+    struct rate_table *table;
+    int allowed;
+};
+
+static void *charge_all(void *data)
+{
+    struct charging *charging = data;
+    pthread_barrier_wait(charging->start);
+    for (int i = 0; i < BURST; i++)
+        charging->allowed += rate_charge(charging->table, 7);
+    return NULL;
+}
+
+/* Two that want the whole burst get it once, and what has come back meanwhile. */
+static void test_threads_share_an_allowance(void)
+{
+    pthread_t thread;
+    pthread_barrier_t start_line;
+    struct charging here = {.start = &start_line, .table = rate_table_new(BURST, 1)}, there = here;
+    CHECK(here.table && pthread_barrier_init(&start_line, NULL, 2) == 0);
+    uint64_t start = now_ns();
+    CHECK(pthread_create(&thread, NULL, charge_all, &there) == 0);
+    charge_all(&here);
+    CHECK(pthread_join(thread, NULL) == 0);
+    uint64_t refilled = (now_ns() - start) / (60000000000u / BURST);
+    uint64_t allowed = (uint64_t)(here.allowed + there.allowed);
+    CHECK(allowed >= BURST && allowed <= BURST + refilled + 1);
+    pthread_barrier_destroy(&start_line);
+    rate_table_free(here.table);
+}
+
 static void test_sockets(void)
 {
     struct rate_table *table = rate_table_new(1, 2);
@@ -151,6 +186,7 @@ int main(void)
     test_one_a_minute();
     test_refill();
     test_no_limit();
+    test_threads_share_an_allowance();
     test_sockets();
     test_what_shares_a_cell();
     test_what_does_not();
