@@ -63,35 +63,16 @@ static void test_refill(void)
     rate_table_free(table);
 }
 
-static void *charge_often(void *data)
-{
-    for (int i = 0; i < 100000; i++)
-        CHECK(rate_allows(data, 7) && rate_charge(data, 7));
-    return NULL;
-}
-
-/* Also for threads that look at the clock in one order and at the cell in the other. */
-static void test_no_limit(void)
-{
-    pthread_t threads[2];
-    struct rate_table *table = rate_table_new(0, 1);
-    CHECK(table);
-    for (size_t i = 0; i < COUNT_OF(threads); i++)
-        CHECK(pthread_create(&threads[i], NULL, charge_often, table) == 0);
-    for (size_t i = 0; i < COUNT_OF(threads); i++)
-        CHECK(pthread_join(threads[i], NULL) == 0);
-    rate_table_free(table);
-}
-
 enum { BURST = 100000 };
 
+/* One of two threads that charge the same cell at the same time. */
 struct charging {
     pthread_barrier_t *start;
     struct rate_table *table;
     int allowed;
 };
 
-static void *charge_all(void *data)
+static void *charge(void *data)
 {
     struct charging *charging = data;
     pthread_barrier_wait(charging->start);
@@ -100,22 +81,34 @@ static void *charge_all(void *data)
     return NULL;
 }
 
+/* How many events the two were allowed of BURST each. */
+static uint64_t charge_from_two_threads(struct rate_table *table)
+{
+    pthread_t thread;
+    pthread_barrier_t start;
+    struct charging here = {.start = &start, .table = table}, there = here;
+    CHECK(table && pthread_barrier_init(&start, NULL, 2) == 0);
+    CHECK(pthread_create(&thread, NULL, charge, &there) == 0);
+    charge(&here);
+    CHECK(pthread_join(thread, NULL) == 0);
+    pthread_barrier_destroy(&start);
+    rate_table_free(table);
+    return (uint64_t)(here.allowed + there.allowed);
+}
+
+/* Also for threads that look at the clock in one order and at the cell in the other. */
+static void test_no_limit(void)
+{
+    CHECK(charge_from_two_threads(rate_table_new(0, 1)) == 2 * BURST);
+}
+
 /* Two that want the whole burst get it once, and what has come back meanwhile. */
 static void test_threads_share_an_allowance(void)
 {
-    pthread_t thread;
-    pthread_barrier_t start_line;
-    struct charging here = {.start = &start_line, .table = rate_table_new(BURST, 1)}, there = here;
-    CHECK(here.table && pthread_barrier_init(&start_line, NULL, 2) == 0);
     uint64_t start = now_ns();
-    CHECK(pthread_create(&thread, NULL, charge_all, &there) == 0);
-    charge_all(&here);
-    CHECK(pthread_join(thread, NULL) == 0);
+    uint64_t allowed = charge_from_two_threads(rate_table_new(BURST, 1));
     uint64_t refilled = (now_ns() - start) / (60000000000u / BURST);
-    uint64_t allowed = (uint64_t)(here.allowed + there.allowed);
     CHECK(allowed >= BURST && allowed <= BURST + refilled + 1);
-    pthread_barrier_destroy(&start_line);
-    rate_table_free(here.table);
 }
 
 static void test_sockets(void)
