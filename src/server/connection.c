@@ -218,9 +218,10 @@ static void handle_drained(struct ws_stream *stream)
 static void handle_closing(struct ws_stream *stream, int code, const char *reason)
 {
     (void)code;
-    (void)reason;
     struct connection *connection = CONTAINER_OF(stream, struct connection, stream);
     struct session *session = connection->session;
+    if (strcmp(reason, reject_info(REJECT_SLOW_READER)->code) == 0)
+        metrics_add(&connection->reactor->metrics, METRIC_SLOW_READERS, 1);
     connection_move(connection, CONNECTION_CLOSING);
     wheel_cancel(&connection->timer);
     metrics_add(&connection->reactor->metrics, METRIC_CONNECTIONS, -1);

@@ -1,6 +1,8 @@
 """Answers that are large, alone and many together."""
 
-from banter import messages_key, session_key
+import json
+
+from banter import messages_key, session_key, wait_until
 
 
 def test_the_largest_answer_that_is_allowed_arrives(deployment):
@@ -20,3 +22,16 @@ def test_a_replay_larger_than_what_may_wait_for_a_socket(deployment):
     redis.hset(session_key(token), "last", entry)
     with server.websocket(token, "after=0") as websocket:
         assert [websocket.receive() for _ in texts] == texts
+
+
+def test_who_does_not_read_is_closed_and_counted(deployment):
+    server = deployment.start_server("--threads", "1")
+    token = server.token()
+    with server.raw_websocket(token) as websocket:
+        websocket.settle()
+        with deployment.redis.client.pipeline(transaction=False) as pipeline:
+            for number in range(200):
+                event = {"type": "assistant", "id": f"{number + 1}-0", "prev": f"{number}-0", "reply_to": "0-1"}
+                pipeline.publish(f"banter:{{0}}:replies:{token}", json.dumps(event | {"msg": "x" * 100000}))
+            pipeline.execute()
+        wait_until(lambda: b"banterd_slow_readers_total 1\n" in server.request("GET", "/metrics").body, 10, "the close")
