@@ -1,13 +1,14 @@
 /*
  * One WebSocket from upgrade to close: a view on a session.
  *
- *   upgraded            attached: Redis has confirmed the token        a pause cause is set
- *  ──────────> VALIDATING ───────────────────────────────────> OPEN ─────────────────────────> PAUSED   (no message is
- * read, │                                             │ <───────────────────────────  │       answers go out) │ token
- * refused, deadline                     │     the last cause is gone    │ │ │                               │
- *                  └───────────────> CLOSING <───────────────────┴───────────────────────────────┘
- *                                       │   connection_close, the peer's close, expiry, drain, errors
- *                                       v
+ *   upgraded            token confirmed       a cause to pause
+ *  ──────────> VALIDATING ──────────> OPEN ────────────────────> PAUSED     no message is read, answers go out
+ *                  │                   │ <────────────────────────  │
+ *                  │ token refused,    │    the last cause is gone  │
+ *                  │ deadline          v                            │
+ *                  └───────────────> CLOSING <──────────────────────┘       by whichever side; expiry, drain, errors
+ *                                      │
+ *                                      v
  *                                    CLOSED: memory freed in the stream's on_closed
  *
  * Transitions: connection_open (VALIDATING), connection_attached (OPEN), connection_pause / connection_resume,
