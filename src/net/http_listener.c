@@ -17,6 +17,7 @@ enum {
     MAX_FRUITLESS_RUNS = 8, /* a resumed request shows itself in its second */
     RUNS_BEFORE_STOP = 16,  /* to write the last answers */
     EVENTS_PER_TURN = 64,
+    LAST_HEAD_MS = 1000, /* for who connected just before the stop: to close on him would look like a crash */
     /* Half of it is the first read's, with the head; then HTTP_HEAD_MAX_RECORDS, and the head of the answer.
      * libmicrohttpd clears all of it after each request: more would cost time. */
     CONNECTION_MEMORY = 2 * HTTP_HEAD_MAX,
@@ -303,9 +304,22 @@ void http_listener_stop(struct http_listener *listener)
         close(door->fd);
         door->fd = -1;
     }
-    for (struct http_socket *socket = listener->sockets; socket; socket = socket->next)
+    for (struct http_socket *socket = listener->sockets; socket; socket = socket->next) {
         if (socket->state == SOCKET_SERVED && socket->has_served && !socket->request)
             http_socket_end(socket); /* waits for its next request: there is none */
+        else if (socket->state == SOCKET_HEAD)
+            http_socket_arm(socket, LAST_HEAD_MS);
+    }
+}
+
+bool http_listener_is_busy(const struct http_listener *listener)
+{
+    for (const struct http_socket *socket = listener->sockets; socket; socket = socket->next) {
+        bool is_reading = socket->state == SOCKET_HEAD || (socket->state == SOCKET_SERVED && !socket->has_served);
+        if (is_reading || socket->request)
+            return true;
+    }
+    return listener->pending > 0;
 }
 
 void http_listener_close(struct http_listener *listener, void (*on_closed)(void *data), void *data)
@@ -346,9 +360,4 @@ static void finish(struct http_listener *listener)
                               (uv_handle_t *)&listener->idle, (uv_handle_t *)&listener->tick};
     for (size_t i = 0; i < COUNT_OF(handles); i++)
         uv_close(handles[i], handle_closed);
-}
-
-size_t http_listener_pending(const struct http_listener *listener)
-{
-    return listener->pending;
 }

@@ -49,16 +49,16 @@ struct http_listener_options {
 /* 0 or negative errno; on failure nothing is registered and the descriptors are still the caller's. */
 int http_listener_open(struct http_listener **listener, const struct http_listener_options *options) MUST_CHECK;
 
-/* Stops accepting (drain): the listening sockets are closed, connections in the HTTP phase go on, but keep-alive ends.
- */
+/* Stops accepting (drain): the listening sockets are closed, connections in the HTTP phase go on, but keep-alive ends
+ * and a head must come within a second. */
 void http_listener_stop(struct http_listener *listener);
 
 /* Ends all HTTP connections and frees the listener; all requests must have been answered, and `on_closed` comes from
  * the loop. */
 void http_listener_close(struct http_listener *listener, void (*on_closed)(void *data), void *data);
 
-/* Requests that wait for their answer. */
-size_t http_listener_pending(const struct http_listener *listener);
+/* True while somebody waits for an answer or is about to ask: has connected and not yet sent a request. */
+bool http_listener_is_busy(const struct http_listener *listener);
 
 /* The method as sent, and the path as sent, undecoded, without the query. */
 const char *http_request_method(const struct http_request *request);

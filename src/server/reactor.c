@@ -52,7 +52,7 @@ void reactor_check_end(struct reactor *reactor)
     if (reactor->state != REACTOR_DRAINING || reactor->connections > 0)
         return;
     bool in_time = reactor_now_ms(reactor) < reactor->drain_until_ms;
-    if (in_time && (reactor->accepts.count > 0 || http_listener_pending(reactor->listener) > 0))
+    if (in_time && (reactor->accepts.count > 0 || http_listener_is_busy(reactor->listener)))
         return;
     end(reactor);
 }

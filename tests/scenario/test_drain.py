@@ -1,5 +1,6 @@
 """A server goes down, and another takes its place (rows O1, O2, O3)."""
 
+import re
 import select
 import socket
 import sys
@@ -16,11 +17,12 @@ GOING_AWAY = close_payload(1001, b"The server is going down; connect again")
 
 
 def readiness(server):
-    """The status of /readyz, or None where nobody listens any more."""
+    """The status of /readyz, or None where nobody listens any more, or just stops to."""
     try:
-        return server.request("GET", "/readyz").status
+        response = server.request("GET", "/readyz")
     except ConnectionError:
         return None
+    return response and response.status
 
 
 def wait_in_work(deployment, count):
@@ -65,6 +67,24 @@ def test_o1_closes_are_spread_and_answers_in_work_come_first(deployment):
     assert times[-1] - times[0] > 1
     quarters = [int(4 * (at - times[0]) / (times[-1] - times[0] + 1e-6)) for at in times]
     assert max(quarters.count(quarter) for quarter in range(4)) <= len(times) / 2
+
+
+def test_o1_who_has_just_connected_is_still_answered(deployment):
+    server = deployment.start_server("--threads", "1", "--drain-time", "20")
+
+    def sockets_open():
+        metrics = server.request("GET", "/metrics").body.decode()
+        return int(re.search(r"^banterd_http_connections (\d+)", metrics, re.M)[1])
+
+    before = sockets_open()
+    with server.connect() as slow, server.connect() as silent:
+        wait_until(lambda: sockets_open() == before + 2, what="both being accepted")
+        server.signal(15)
+        wait_until(lambda: readiness(server) is None, what="the closed door")
+        slow.send(request_bytes("POST", "/token?name=Ann", server.host))
+        assert slow.only_response().status == 200
+        assert silent.read_to_end() == b""
+    assert server.wait(5) == 0
 
 
 @pytest.mark.threads
