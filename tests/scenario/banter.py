@@ -309,10 +309,14 @@ class Server(Program):
         return response.json()["token"]
 
     def history(self, token):
-        """The session's messages, oldest first."""
-        response = self.request("GET", f"/messages?token={token}&limit=1000")
-        assert response.status == 200, response
-        return response.json()["messages"]
+        """The session's messages, oldest first. Each reactor finds Redis again by itself, so a 503 is tried again."""
+
+        def ask():
+            response = self.request("GET", f"/messages?token={token}&limit=1000")
+            assert response.status in (200, 503), response
+            return response if response.status == 200 else None
+
+        return wait_until(ask, what="the history").json()["messages"]
 
     def is_ready(self):
         return self.request("GET", "/readyz").status == 200

@@ -112,7 +112,7 @@ def test_x7_subscriptions_killed_under_talk(deployment):
 
 
 def test_x12_restarted_empty(deployment):
-    server = deployment.start_server("--bot", "echo", "--lease", "1")
+    server = deployment.start_server("--bot", "echo", "--lease", "1", "--threads", "1")
     websocket = server.websocket(server.token())
     assert websocket.ask("hi") == "BOT: hi"
     deployment.redis.kill()
@@ -128,7 +128,6 @@ def test_functions_deleted_under_an_idle_server(deployment):
     server = deployment.start_server()
     deployment.redis.client.function_delete("banter")
     wait_until(lambda: server.request("POST", "/token?name=Ann").status == 200, what="the functions")
-    server.token()
 
 
 @pytest.mark.threads
