@@ -17,8 +17,8 @@
     X(HOST_MISSING, 400, 0, "bad_host", "Host", "Send exactly one Host header")                                        \
     X(HOST_FORBIDDEN, 403, 0, "forbidden_host", "Host", "This name is not served here; see --host")                    \
     X(ORIGIN_FORBIDDEN, 403, 0, "forbidden_origin", "Origin", "This origin may not use this server; see --origin")     \
-    X(NOT_FOUND, 404, 0, "not_found", "path", "There is nothing at this address")                                      \
-    X(METHOD_NOT_ALLOWED, 405, 0, "method_not_allowed", "method", "Allow lists the methods of this address")           \
+    X(NOT_FOUND, 404, 0, "not_found", "path", "There is nothing at this address; / says what there is")                \
+    X(METHOD_NOT_ALLOWED, 405, 0, "method_not_allowed", "method", "This address does not take that method")            \
     X(MEDIA_TYPE, 415, 0, "unsupported_media_type", "Content-Type",                                                    \
       "Send application/json or application/x-www-form-urlencoded")                                                    \
     X(JSON_INVALID, 400, 0, "invalid_json", "body", "The body is not one JSON object of UTF-8 text")                   \
@@ -30,14 +30,17 @@
     X(BOT_UNKNOWN, 400, 0, "unknown_bot", "bot", "No worker has ever served a bot of this name")                       \
     X(LIMIT_INVALID, 400, 0, "invalid_limit", "limit", "limit is a number from 1 to 1000")                             \
     X(RESUME_ID_INVALID, 400, 1008, "bad_resume_id", "after", "after is the id of a message, or 0")                    \
-    X(RESUME_RESET, 410, 1008, "reset", "after", "The history no longer holds that message")                           \
+    X(RESUME_RESET, 410, 1008, "reset", "after",                                                                       \
+      "The history no longer holds that message; after=0 reads all there is")                                          \
     X(TOKEN_INVALID, 401, 1008, "invalid_token", "token", "Session not authenticated or expired token")                \
     X(TOKEN_EXPIRED, 400, 0, "invalid_token", "token", "Session expired or does not exist")                            \
-    X(TOKEN_CONFLICT, 400, 0, "conflicting_tokens", "token", "Two different tokens were given")                        \
+    X(TOKEN_CONFLICT, 400, 0, "conflicting_tokens", "token", "Two different tokens were given; send one")              \
     X(TOKEN_SUBPROTOCOL_ALONE, 400, 0, "bearer_alone", "Sec-WebSocket-Protocol",                                       \
       "Offer chat.v1.text beside bearer.<token>: the secret one is never echoed")                                      \
-    X(UPGRADE_REQUIRED, 426, 0, "upgrade_required", "Upgrade", "This address speaks WebSocket, version 13")            \
-    X(HANDSHAKE_INVALID, 400, 0, "bad_handshake", "Sec-WebSocket-Key", "The WebSocket handshake is malformed")         \
+    X(UPGRADE_REQUIRED, 426, 0, "upgrade_required", "Upgrade",                                                         \
+      "Use a WebSocket client: this address speaks version 13 of it")                                                  \
+    X(HANDSHAKE_INVALID, 400, 0, "bad_handshake", "Sec-WebSocket-Key",                                                 \
+      "Send Connection: Upgrade and one Sec-WebSocket-Key: 16 bytes in base64")                                        \
     X(RATE_LIMITED, 429, 0, "rate_limited", "address", "Too many requests from this address; wait and try again")      \
     X(REDIS_AWAY, 503, 1013, "unavailable", "redis", "Redis is away; try again in a moment")                           \
     X(OVERLOADED, 503, 1013, "overloaded", "connections", "All connections are taken; try again in a moment")          \
@@ -52,7 +55,7 @@
     X(BUSY, 503, 0, "busy", "message", "the bot is busy; try again in a moment")                                       \
     X(NOT_STORED, 503, 0, "not_stored", "message", "Redis is away; the message was not stored")                        \
     X(REPLACED, 400, 1008, "replaced", "session", "replaced")                                                          \
-    X(SLOW_READER, 400, 1008, "slow_reader", "connection", "too slow to read what was sent")
+    X(SLOW_READER, 400, 1008, "slow_reader", "connection", "slow_reader")
 
 enum reject {
     REJECT_NONE,

@@ -144,7 +144,7 @@ void http_request_completed(void *listener, struct MHD_Connection *connection, v
                             enum MHD_RequestTerminationCode code);
 
 /* http_reply.c */
-/* Appends the one error shape as JSON; `msg` NULL: the table's. 0 or a buf_append error. */
+/* Appends the one error shape as a line of JSON; `msg` NULL: the table's. 0 or a buf_append error. */
 int http_reply_error_body(struct buf *out, enum reject reject, const char *msg) MUST_CHECK;
 /* Seconds for Retry-After with this status, or NULL. */
 const char *http_reply_retry_after(int status);

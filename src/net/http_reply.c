@@ -122,7 +122,7 @@ int http_reply_error_body(struct buf *out, enum reject reject, const char *msg)
         if (!error)
             error = append_json_string(out, parts[i][1]);
     }
-    return error ? error : buf_append_str(out, "}}");
+    return error ? error : buf_append_str(out, "}}\n");
 }
 
 const char *http_reply_retry_after(int status)

@@ -72,7 +72,9 @@ void routes_dispatch(struct reactor *reactor, struct http_request *request)
     } else if (strcmp(method, "OPTIONS") == 0) {
         answer_options(request, allow);
     } else {
+        char msg[96];
+        snprintf(msg, sizeof msg, "This address takes %s", allow);
         http_reply_header(request, "Allow", allow);
-        http_reply_reject(request, REJECT_METHOD_NOT_ALLOWED, NULL);
+        http_reply_reject(request, REJECT_METHOD_NOT_ALLOWED, msg);
     }
 }
