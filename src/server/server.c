@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "bot/worker.h"
 #include "protocol/json.h"
+#include "server/banner.h"
 #include "server/bot_thread.h"
 #include "server/embedded_redis.h"
 #include "server/listen.h"
@@ -173,57 +174,11 @@ static int start_reactors(struct process *process)
     return error;
 }
 
-static void write_ready(const struct config *config, const char *line)
-{
-    if (config->ready_fd < 0)
-        return;
-    if (dprintf((int)config->ready_fd, "%s\n", line) < 0)
-        log_warning("nobody reads --ready-fd", NULL);
-}
-
-static void announce_addresses(const struct process *process)
-{
-    for (size_t i = 0; i < process->listen.count; i++) {
-        write_ready(process->server.config, process->listen.url[i]);
-        log_debug("listening", "url=%s", process->listen.url[i]);
-    }
-}
-
-static void print_banner(const struct process *process, int64_t ms)
-{
-    const struct server *server = &process->server;
-    const char *url = process->listen.url[0];
-    char name[80], redis[300], bots[160] = "";
-    redis_address_print(&server->redis, redis, sizeof redis);
-    /* Both loopback addresses are one name to people. */
-    bool is_localhost = process->listen.count > 1 && strncmp(url, "http://127.0.0.1:", 17) == 0;
-    snprintf(name, sizeof name, "http://localhost%s", is_localhost ? url + 16 : "");
-    if (!is_localhost)
-        snprintf(name, sizeof name, "%s", url);
-    for (size_t i = 0, at = 0; i < server->config->bot.count && at < sizeof bots; i++)
-        at += (size_t)snprintf(bots + at, sizeof bots - at, "%s%s", i ? ", " : "", server->config->bot.item[i]);
-    printf("banterd %s  ready in %" PRId64 " ms   %s\n"
-           "├─ Metrics   %s/metrics\n"
-           "├─ Redis     %s\n"
-           "├─ Bots      %s\n"
-           "├─ Sockets   at most %" PRIu64 "\n"
-           "└─ Try       curl -X POST '%s/token?name=Ann'\n",
-           BANTER_VERSION, ms, name, name, server->redis_is_embedded ? "private, on a unix socket" : redis,
-           *bots ? bots : "none here; start banter-bot", server->max_connections, name);
-    fflush(stdout);
-}
-
 /* Everything is up: all listeners, Redis, functions and subscriptions of each reactor. */
 static void announce_ready(struct process *process)
 {
-    int64_t ms = (int64_t)(uv_hrtime() - process->started_ns) / 1000000;
     process->is_announced = true;
-    write_ready(process->server.config, "ready");
-    if (isatty(STDOUT_FILENO))
-        print_banner(process, ms);
-    else
-        log_info("ready", "url=%s ms=%" PRId64 " version=%s max_connections=%" PRIu64, process->listen.url[0], ms,
-                 BANTER_VERSION, process->server.max_connections);
+    banner_ready(&process->server, &process->listen, (int64_t)(uv_hrtime() - process->started_ns) / 1000000);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- the end
@@ -347,7 +302,7 @@ int server_run(struct config *config)
     int status = start(&process, config);
     if (status)
         return status; /* the embedded Redis, if any, ends with us */
-    announce_addresses(&process);
+    banner_addresses(config, &process.listen);
     uv_run(&process.loop, UV_RUN_DEFAULT);
     rate_table_free(process.server.addresses);
     free(process.server.reactors);
