@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The scratch session goes by itself, should its end never be reached; a slow Redis must get through the test before. */
+/* The scratch session goes by itself, should its end never be reached; a slow Redis must get through the test before.
+ */
 enum { SCRATCH_TTL_MS = 20000, SCRATCH_HISTORY = 100 };
 
 static const char readme[] =
