@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 enum {
-    START_WAIT_MS = 30000, /* a large append-only file takes its time, but the socket is there at once */
+    START_WAIT_MS = 30000,
+    LOAD_WAIT_MS = 1000,
     PREDECESSOR_WAIT_MS = 10000,
     POLL_MS = 2,
     RESTART_MIN_MS = 50,
@@ -200,22 +201,35 @@ static int start_child(struct embedded_redis *redis)
     return 0;
 }
 
-static bool is_listening(const struct embedded_redis *redis)
+enum child_state { CHILD_SILENT, CHILD_LOADING, CHILD_READY };
+
+/* Asks the child how it is, over a socket of our own. */
+static enum child_state ask_child(const struct embedded_redis *redis)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval patience = {.tv_usec = 200000};
+    enum child_state state = CHILD_SILENT;
+    char answer[64];
     memcpy(address.sun_path, redis->socket, strlen(redis->socket)); /* it fits: checked at the start */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return false;
-    bool connected = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        return state;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 && send(fd, "PING\r\n", 6, MSG_NOSIGNAL) == 6) {
+        ssize_t len = recv(fd, answer, sizeof answer, 0);
+        state = len >= 5 && memcmp(answer, "+PONG", 5) == 0 ? CHILD_READY : CHILD_LOADING;
+    }
     close(fd);
-    return connected;
+    return state;
 }
 
-static int wait_until_listening(struct embedded_redis *redis)
+/* A large append-only file loads for a while: past LOAD_WAIT_MS that is no reason not to listen and to say so in
+ * /readyz. */
+static int wait_until_ready(struct embedded_redis *redis)
 {
     for (int waited = 0; waited < START_WAIT_MS; waited += POLL_MS) {
-        if (is_listening(redis))
+        enum child_state state = ask_child(redis);
+        if (state == CHILD_READY || (state == CHILD_LOADING && waited >= LOAD_WAIT_MS))
             return 0;
         if (waitpid(redis->pid, NULL, WNOHANG) == redis->pid) {
             redis->pid = 0;
@@ -270,7 +284,7 @@ int embedded_redis_start(struct embedded_redis *redis, uv_loop_t *loop, const ch
         return code;
     code = start_child(redis);
     if (!code)
-        code = wait_until_listening(redis);
+        code = wait_until_ready(redis);
     if (code) {
         snprintf(error, size, "the embedded redis-server did not start; %s/redis.log says why", dir);
         return code;

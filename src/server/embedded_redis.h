@@ -28,7 +28,7 @@ struct embedded_redis {
     char fsync[16];
 };
 
-/* Locks the directory (made if it is not there) and starts the child; returns when it listens. 0, or negative errno
+/* Locks the directory (made if it is not there) and starts the child; returns when it serves. 0, or negative errno
  * with what happened and what to do in `error`. */
 int embedded_redis_start(struct embedded_redis *redis, uv_loop_t *loop, const char *dir, const char *fsync, char *error,
                          size_t size) MUST_CHECK;
