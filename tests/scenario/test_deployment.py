@@ -1,10 +1,10 @@
-"""Processes that come, go and share a Redis (rows O1, O2, O7, O8, O17, X1, X3, X19)."""
+"""How programs are started, and what they say when they cannot (rows O7, O8)."""
 
 import socket
 
 import pytest
 
-from banter import requests_key, run_to_end, wait_until
+from banter import run_to_end
 
 
 @pytest.mark.threads
@@ -28,30 +28,6 @@ def test_a_worker_of_its_own_answers_for_any_server(deployment):
         ("assistant", "BOT: two"),
     ]
     assert history[1]["reply_to"] == history[0]["id"]
-
-
-@pytest.mark.threads
-def test_o1_sigterm_closes_sockets_with_1001_and_exits_with_0(deployment):
-    server = deployment.start_server("--bot", "echo")
-    websockets = [server.raw_websocket(server.token()) for _ in range(8)]
-    for websocket in websockets:
-        assert websocket.ask("hi") == "BOT: hi"
-    server.signal(15)
-    for websocket in websockets:
-        websocket.expect_close(1001)
-    assert server.wait() == 0
-    with pytest.raises(ConnectionError):
-        server.connect()
-
-
-def test_o2_a_second_sigterm_does_not_wait_for_the_drain_window(deployment):
-    server = deployment.start_server("--bot", "echo", "--drain-time", "60")
-    with server.raw_websocket(server.token()) as websocket:
-        assert websocket.ask("hi") == "BOT: hi"
-        server.signal(15)
-        wait_until(lambda: "drain" in server.log, what="the log's word of the drain")
-        server.signal(15)
-        assert server.wait(10) == 0
 
 
 @pytest.mark.parametrize(
@@ -94,53 +70,3 @@ def test_o8_a_port_in_use(deployment):
         result = run_to_end("banterd", "--listen", f"127.0.0.1:{port}", "--redis", deployment.redis.url)
     assert result.returncode == 1
     assert str(port) in result.stderr and "in use" in result.stderr
-
-
-def test_x1_o17_redis_absent_at_start(deployment):
-    server = deployment.begin_server("--bot", "echo", redis=deployment.absent_redis()).wait_listening()
-    assert server.request("GET", "/healthz").status == 200
-    assert server.request("GET", "/readyz").status == 503
-    for method, target in (
-        ("POST", "/token?name=Ann"),
-        ("GET", "/messages?token=5f0c8a52-0000-4000-8000-000000000000"),
-    ):
-        response = server.request(method, target)
-        assert (response.status, response.code) == (503, "unavailable")
-        assert int(response.header("Retry-After")) >= 1
-    deployment.absent_redis().start()
-    server.wait_ready()
-    wait_until(lambda: server.request("GET", "/readyz").status == 200, what="readiness")
-    with server.websocket(server.token()) as websocket:
-        assert websocket.ask("hi") == "BOT: hi"
-
-
-@pytest.mark.threads
-def test_x3_redis_dies_and_comes_back_and_the_socket_stays(deployment):
-    redis = deployment.start_redis("--appendonly", "yes", "--appendfsync", "always")
-    server = deployment.start_server("--bot", "echo", redis=redis)
-    token = server.token()
-    with server.websocket(token) as websocket:
-        assert websocket.ask("one") == "BOT: one"
-        redis.kill()
-        wait_until(lambda: server.request("GET", "/readyz").status == 503, what="the loss being seen")
-        websocket.send("two")
-        redis.start()
-        assert websocket.receive(30) == "BOT: two"
-        assert websocket.ask("three") == "BOT: three"
-    history = server.request("GET", f"/messages?token={token}").json()["messages"]
-    assert [message["msg"] for message in history if message["role"] == "user"] == ["one", "two", "three"]
-
-
-@pytest.mark.slow
-def test_x19_a_dead_workers_message_is_answered_by_another(deployment):
-    server = deployment.start_server()
-    first = deployment.start_bot("--bot", "echo", "--lease", "2")
-    with server.websocket(server.token()) as websocket:
-        assert websocket.ask("one") == "BOT: one"
-        first.freeze()
-        websocket.send("two")
-        # The frozen worker's blocked read takes it; from there only its lease leads out.
-        wait_until(lambda: deployment.redis.client.xpending(requests_key("echo"), "bots")["pending"] == 1)
-        first.kill()
-        deployment.start_bot("--bot", "echo", "--lease", "2")
-        assert websocket.receive(30) == "BOT: two"
