@@ -254,7 +254,7 @@ static void handle_child(uv_signal_t *signal, int number)
     if (redis->pid == 0 || waitpid(redis->pid, NULL, WNOHANG) != redis->pid)
         return;
     redis->pid = 0;
-    uint64_t delay_ms = RESTART_MIN_MS << (redis->deaths < 6 ? redis->deaths : 6);
+    uint64_t delay_ms = (uint64_t)RESTART_MIN_MS << (redis->deaths < 6 ? redis->deaths : 6);
     redis->deaths++;
     log_error("the embedded redis-server has died; starting it again", "log=\"%s/redis.log\"", redis->dir);
     uv_timer_start(&redis->restart, handle_restart, delay_ms < RESTART_MAX_MS ? delay_ms : RESTART_MAX_MS, 0);
