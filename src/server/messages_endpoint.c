@@ -1,4 +1,5 @@
-/* GET /messages?after=ID&limit=N: the history, oldest first, page by page. */
+/* GET /messages?after=ID&limit=N: the history, oldest first, page by page. A page ends early where its messages are
+ * large; `next` says where the following one begins. */
 #include "protocol/calls.h"
 #include "server/exchange.h"
 #include "server/reactor.h"
@@ -6,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, BODY_MAX = 64 * 1024 * 1024 };
+enum {
+    LIMIT_DEFAULT = 100,
+    LIMIT_MAX = 1000,
+    PAGE_BYTES = 1024 * 1024,
+    BODY_MAX = 16 * 1024 * 1024, /* a page and the largest message, all of it escaped */
+};
 
 struct page {
     struct exchange exchange;
@@ -19,7 +25,7 @@ static void handle_entries(struct page *page, const struct redis_value *entries)
     const char *next = page->after;
     buf_init(&body, BODY_MAX);
     int error = buf_append_str(&body, "{\"messages\":[");
-    for (size_t i = 0; i < entries->count && !error; i++) {
+    for (size_t i = 0; i < entries->count && body.len < PAGE_BYTES && !error; i++) {
         if (i > 0)
             error = buf_append_str(&body, ",");
         if (error || !exchange_append_message(&body, &entries->item[i]))
