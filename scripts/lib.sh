@@ -8,8 +8,8 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # 6379 behind the user's back.
 run_packages=(cmake ninja-build gcc libc6-dev pkgconf libmicrohttpd-dev libwslay-dev libhiredis-dev libjansson-dev
     uuid-dev libuv1-dev nettle-dev libinih-dev uthash-dev redis-tools)
-test_packages=("${run_packages[@]}" python3 python3-pytest python3-redis python3-websockets python3-selenium chromium
-    chromium-driver nodejs node-ws curl)
+test_packages=("${run_packages[@]}" python3 python3-pytest python3-redis python3-websockets python3-selenium
+    python3-yaml chromium chromium-driver nodejs node-ws curl)
 
 step() {
     printf '==> %s\n' "$*" >&2
