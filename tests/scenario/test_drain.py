@@ -48,8 +48,8 @@ def closing_times(websockets, deadline_s):
 @pytest.mark.slow
 def test_o1_closes_are_spread_and_answers_in_work_come_first(deployment):
     server = deployment.start_server("--bot", "echo:delay=500", "--drain-time", "3", "--threads", "2")
+    talking = [server.raw_websocket(server.token()) for _ in range(10)]  # the oldest would be the first to go
     idle = [server.raw_websocket(server.token()) for _ in range(300)]
-    talking = [server.raw_websocket(server.token()) for _ in range(10)]
     for websocket in idle + talking:
         websocket.settle()
     for websocket in talking:
