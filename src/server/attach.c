@@ -63,6 +63,8 @@ static void deliver_entry(struct connection *connection, const struct redis_valu
     }
     if (role && msg)
         connection_deliver(connection, &id, role->str, role->len, msg->str, msg->len);
+    else
+        connection->position = id; /* somebody else's entry; a page of them must not be read for ever */
 }
 
 /* ["OK", last, work, draft, entries, pttl_ms, name, bot] */

@@ -69,3 +69,13 @@ def test_a_damaged_session_leaves_the_others_alone(deployment):
     with server.websocket(damaged, "after=0") as websocket:
         websocket.expect_closed(1011)
     assert "redis is away" not in server.log
+
+
+def test_entries_that_banter_has_not_written_are_passed_over(deployment):
+    server = deployment.start_server("--bot", "echo")
+    token = server.token()
+    for _ in range(100):
+        entry = deployment.redis.client.xadd(messages_key(token), {"foreign": "yes"})
+    deployment.redis.client.hset(session_key(token), "last", entry)
+    with server.websocket(token, "after=0") as websocket:
+        assert websocket.ask("hi") == "BOT: hi"
