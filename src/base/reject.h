@@ -52,8 +52,8 @@
     X(TEXT_TOO_LONG, 413, 0, "message_too_long", "message", "message is too long")                                     \
     X(TOO_MANY_ERRORS, 400, 1008, "too_many_errors", "message", "too_many_errors")                                     \
     X(TOO_MANY_TURNS, 429, 0, "too_many_pending", "message", "too many messages wait for an answer")                   \
-    X(BUSY, 503, 0, "busy", "message", "the bot is busy; try again in a moment")                                       \
-    X(NOT_STORED, 503, 0, "not_stored", "message", "Redis is away; the message was not stored")                        \
+    X(BUSY, 503, 0, "busy", "message", "all places in the queue are taken; try again in a moment")                     \
+    X(NOT_STORED, 503, 0, "not_stored", "message", "Redis is away; the message may not have been stored")              \
     X(REPLACED, 400, 1008, "replaced", "session", "replaced")                                                          \
     X(SLOW_READER, 400, 1008, "slow_reader", "connection", "slow_reader")
 

@@ -3,6 +3,7 @@
 #include "server/connection.h"
 #include "server/reactor.h"
 #include "server/replies.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,8 +114,11 @@ static void send_job(struct accept_job *job)
                     .history = config->history,
                     .pending = config->max_pending,
                 });
-    if (backend_call(job->reactor, &args, handle_accepted, job))
+    int error = backend_call(job->reactor, &args, handle_accepted, job);
+    if (error == -ENOTCONN)
         wait_for_redis(job);
+    else if (error)
+        refuse_job(job, REJECT_BUSY); /* no room to send it: later ones must not overtake it */
 }
 
 void accept_message(struct connection *connection, const char *text, size_t len)

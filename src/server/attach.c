@@ -61,6 +61,8 @@ static void deliver_entry(struct connection *connection, const struct redis_valu
         else if (strcmp(name->str, "reply_to") == 0 && message_id_parse(&question, value->str, value->len))
             session_answered(connection->session, &question);
     }
+    if (role && strcmp(role->str, "user") == 0)
+        connection->session->awaiting = id;
     if (role && msg)
         connection_deliver(connection, &id, role->str, role->len, msg->str, msg->len);
     else

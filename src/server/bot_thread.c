@@ -29,6 +29,8 @@ static void *run(void *data)
     struct bot_thread *bots = data;
     log_set_context("bots");
     uv_run(&bots->loop, UV_RUN_DEFAULT);
+    atomic_store(&bots->has_ended, true);
+    uv_async_send(bots->wake_when_ended);
     return NULL;
 }
 
@@ -59,9 +61,10 @@ static int open_workers(struct bot_thread *bots, const struct redis_address *red
 }
 
 int bot_thread_start(struct bot_thread *bots, const struct config *config, const struct redis_address *redis,
-                     char *error, size_t size)
+                     uv_async_t *wake_when_ended, char *error, size_t size)
 {
     bots->config = config;
+    bots->wake_when_ended = wake_when_ended;
     if (config->bot.count > BOT_THREAD_MAX) {
         snprintf(error, size, "at most %d --bot run inside banterd; start banter-bot for more", BOT_THREAD_MAX);
         return -EINVAL;

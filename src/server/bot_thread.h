@@ -17,6 +17,8 @@ struct bot_thread {
     uv_loop_t loop;
     uv_async_t stop_request;
     atomic_int stops;
+    atomic_bool has_ended;
+    uv_async_t *wake_when_ended;
     struct bot_thread_place {
         struct bot_thread *bots;
         struct worker *worker; /* NULL: stopped */
@@ -25,9 +27,10 @@ struct bot_thread {
     struct metrics metrics;
 };
 
-/* Starts the workers of all `config->bot`. 0, or -EINVAL with a sentence in `error`. */
+/* Starts the workers of all `config->bot`; `wake_when_ended` is sent, and has_ended true, when the thread is over. 0,
+ * or -EINVAL with a sentence in `error`. */
 int bot_thread_start(struct bot_thread *bots, const struct config *config, const struct redis_address *redis,
-                     char *error, size_t size) MUST_CHECK;
+                     uv_async_t *wake_when_ended, char *error, size_t size) MUST_CHECK;
 
 /* From any thread: what is in work is finished; called again: at once. */
 void bot_thread_stop(struct bot_thread *bots);

@@ -47,7 +47,8 @@ bool exchange_check(struct exchange *exchange, int status, const struct redis_va
 {
     if (!status && reply->type != REDIS_TYPE_ERROR)
         return true;
-    exchange_reject(exchange, REJECT_REDIS_AWAY);
+    bool is_full = !status && strncmp(reply->str, "OOM ", 4) == 0;
+    exchange_reject(exchange, is_full ? REJECT_BUSY : REJECT_REDIS_AWAY);
     return false;
 }
 

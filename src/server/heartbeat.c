@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    BEAT_MS = 2000,
+    BEAT_MS = 1000,
     FRESH_MS = 6000, /* older figures of the others are no figures */
     PROBE_MS = 5000, /* a probe that takes longer was swallowed */
 };

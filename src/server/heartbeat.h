@@ -1,5 +1,5 @@
 /*
- * Every two seconds a reactor writes its figures into banter:nodes and reads those of all: the number of connections of
+ * Every second a reactor writes its figures into banter:nodes and reads those of all: the number of connections of
  * the whole deployment, the lengths of the queues that its sessions use, and the bots that have a live worker. The same
  * beat sends a probe through the subscription link: one that does not come back means that the link is dead though it
  * looks alive.

@@ -140,6 +140,14 @@ static bool check_accept(struct redis_setup *setup, const struct redis_value *re
     return false;
 }
 
+/* Should the last step never be reached: the queue of no bot does not stay for ever. */
+static void ask_expiry(struct redis_setup *setup, struct args *args)
+{
+    args_add_str(args, "PEXPIRE");
+    args_add_str(args, setup->queue);
+    args_add_number(args, SCRATCH_TTL_MS);
+}
+
 static void ask_entry(struct redis_setup *setup, struct args *args)
 {
     args_add_str(args, "XRANGE");
@@ -188,6 +196,7 @@ static const struct step {
     {ask_readme, NULL, "Redis does not let this user write banter:README"},
     {ask_open, NULL, "the self-test could not open a session"},
     {ask_accept, check_accept, "the self-test could not store a message"},
+    {ask_expiry, NULL, "the self-test could not set an expiry"},
     {ask_entry, check_entry, "the self-test could not read the queue"},
     {ask_reply, NULL, "the self-test could not store and publish an answer"},
     {ask_end, NULL, "the self-test could not end its session"},
@@ -200,6 +209,11 @@ static void handle_reply(void *data, int status, const struct redis_value *reply
     const struct step *step = &steps[setup->step];
     if (status)
         return; /* the link is lost; its next connection starts over */
+    if (reply->type == REDIS_TYPE_ERROR && strncmp(reply->str, "OOM ", 4) == 0) {
+        setup->on_done(setup, NULL,
+                       false); /* full, not forbidden: what needs no memory works, new messages are refused as busy */
+        return;
+    }
     if (reply->type == REDIS_TYPE_ERROR) {
         fail(setup, step->trouble, reply->str, false);
         return;

@@ -23,6 +23,8 @@ enum {
     REPORT_EVERY_S = 30,
 };
 
+enum phase { PHASE_SERVING, PHASE_BOTS_END, PHASE_OVER };
+
 /* All that main owns. */
 struct process {
     struct server server;
@@ -34,7 +36,8 @@ struct process {
     struct bot_thread bots;
     bool has_bots;
     bool is_announced;
-    int stops;
+    int stops; /* SIGTERM and SIGINT: the first drains, the second ends at once */
+    enum phase phase;
 };
 
 /* ------------------------------------------------------------------------------------------- what reactors tell main
@@ -59,6 +62,24 @@ void server_reactor_has_ended(struct server *server)
     uv_async_send(&server->wake_main);
 }
 
+/* What to do about it, by what is in the way. */
+static const char *advice(const struct server *server, const char *why)
+{
+    static const struct {
+        const char *sign, *fix;
+    } cases[] = {
+        {"password", "give the right user and password in --redis, or in a file: --redis-file"},
+        {"NOPERM", "give the user the rights in docs/redis.acl"},
+        {"No permissions", "give the user the rights in docs/redis.acl"},
+        {"more connections", "raise maxclients of Redis"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        if (strstr(why, cases[i].sign))
+            return cases[i].fix;
+    return server->redis_is_embedded ? "it is started again by itself; redis.log in the state directory says more"
+                                     : "start Redis, or drop --redis: banterd then starts a private one";
+}
+
 void server_report_redis(struct server *server, const char *why)
 {
     char where[300];
@@ -67,10 +88,8 @@ void server_report_redis(struct server *server, const char *why)
     if (is_early || !atomic_compare_exchange_strong(&server->redis_reported_ns, &last, now))
         return;
     redis_address_print(&server->redis, where, sizeof where);
-    const char *fix = server->redis_is_embedded
-                          ? "it is started again by itself; redis.log in the state directory says more"
-                          : "start Redis, or drop --redis: banterd then starts a private one";
-    log_error("cannot reach Redis; not ready, trying again", "redis=%s why=\"%s\" fix=\"%s\"", where, why, fix);
+    log_error("cannot use Redis; not ready, trying again", "redis=%s why=\"%s\" fix=\"%s\"", where, why,
+              advice(server, why));
 }
 
 uint64_t server_connections(const struct server *server)
@@ -155,7 +174,7 @@ static int start_bots(struct process *process, struct config *config, char *erro
     if (!process->has_bots)
         return 0;
     process->server.metrics[process->server.metrics_count++] = &process->bots.metrics;
-    return bot_thread_start(&process->bots, config, &process->server.redis, error, size);
+    return bot_thread_start(&process->bots, config, &process->server.redis, &process->server.wake_main, error, size);
 }
 
 static int start_reactors(struct process *process)
@@ -187,7 +206,9 @@ static void announce_ready(struct process *process)
 static void stop(struct process *process)
 {
     process->stops++;
-    for (size_t i = 0; i < process->server.reactor_count; i++)
+    if (process->phase == PHASE_BOTS_END)
+        bot_thread_stop(&process->bots);
+    for (size_t i = 0; i < process->server.reactor_count && process->phase == PHASE_SERVING; i++)
         reactor_stop(&process->server.reactors[i]);
 }
 
@@ -200,17 +221,24 @@ static void handle_signal(uv_signal_t *signal, int number)
     stop(process);
 }
 
-/* The bots last: until now they have answered what was accepted. */
-static void end(struct process *process)
+/* The bots end after the reactors: until then they have answered what was accepted. */
+static void end_bots(struct process *process)
 {
     for (size_t i = 0; i < process->server.reactor_count; i++)
         reactor_join(&process->server.reactors[i]);
-    if (process->has_bots) {
-        bot_thread_stop(&process->bots);
-        if (process->stops > 1)
-            bot_thread_stop(&process->bots); /* nobody waits for what they have in work: it goes back to the queue */
+    process->phase = PHASE_BOTS_END;
+    if (!process->has_bots)
+        return;
+    bot_thread_stop(&process->bots);
+    if (process->stops > 1)
+        bot_thread_stop(&process->bots); /* nobody waits for what they have in work: it goes back to the queue */
+}
+
+static void end_rest(struct process *process)
+{
+    process->phase = PHASE_OVER;
+    if (process->has_bots)
         bot_thread_join(&process->bots);
-    }
     if (process->server.redis_is_embedded)
         embedded_redis_stop(&process->redis);
     uv_close((uv_handle_t *)&process->on_term, NULL);
@@ -222,14 +250,16 @@ static void handle_wake(uv_async_t *async)
 {
     struct process *process = async->loop->data;
     struct server *server = &process->server;
-    if (!process->is_announced && atomic_load(&server->reactors_ready) == process->server.reactor_count)
+    if (!process->is_announced && atomic_load(&server->reactors_ready) == server->reactor_count)
         announce_ready(process);
     if (atomic_load(&server->has_failed) && process->stops == 0) {
         stop(process);
         stop(process);
     }
-    if (atomic_load(&server->reactors_ended) == process->server.reactor_count)
-        end(process);
+    if (process->phase == PHASE_SERVING && atomic_load(&server->reactors_ended) == server->reactor_count)
+        end_bots(process);
+    if (process->phase == PHASE_BOTS_END && (!process->has_bots || atomic_load(&process->bots.has_ended)))
+        end_rest(process);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ the life

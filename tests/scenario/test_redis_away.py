@@ -56,7 +56,7 @@ def test_x1_o17_absent_at_start(deployment):
         response = server.request(method, target, **headers)
         assert (response.status, response.code) == (503, "unavailable"), target
         assert int(response.header("Retry-After")) >= 1
-    wait_until(lambda: "cannot reach Redis" in server.log, what="a word to the operator")
+    wait_until(lambda: "cannot use Redis" in server.log, what="a word to the operator")
     assert redis.url in server.log and 'fix="start Redis' in server.log
     redis.start()
     server.wait_ready()
