@@ -117,6 +117,8 @@ class RedisServer:
         self._process = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", self.path, "--dir", self._directory, "--save", ""]
             + ["--hash-max-listpack-value", "2048", "--stream-node-max-bytes", "512", *options],
+            # redis-tools carries the server under another name; called redis-server it serves.
+            executable=shutil.which("redis-server") or "/usr/bin/redis-check-rdb",
             stdout=subprocess.PIPE,
         )
         log = b""
