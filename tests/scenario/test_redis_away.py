@@ -151,7 +151,7 @@ def test_wrong_password(deployment, password):
     server.secrets |= {"wrong-secret", "right-secret"}
     wait_until(lambda: "password" in readiness(server)[1], what="the reason in /readyz")
     assert readiness(server)[0] == 503
-    wait_until(lambda: re.search(r'cannot reach Redis.*why="Redis refused the password', server.log), what="the log")
+    wait_until(lambda: re.search(r'cannot use Redis.*why="Redis refused the password', server.log), what="the log")
 
 
 def load_acl(deployment, name):
@@ -205,7 +205,7 @@ def test_x31_a_user_without_channels(deployment):
     server = deployment.begin_server("--bot", "echo", url=redis.url_of("mute", "mute-secret")).wait_listening()
     server.secrets.add("mute-secret")
     wait_until(lambda: "publish" in readiness(server)[1], what="the reason in /readyz")
-    wait_until(lambda: re.search(r'cannot reach Redis.*channel', server.log), what="the reason in the log")
+    wait_until(lambda: re.search(r'cannot use Redis.*channel', server.log), what="the reason in the log")
 
 
 def refusal(deployment):
