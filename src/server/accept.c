@@ -156,8 +156,8 @@ void accept_message(struct connection *connection, const char *text, size_t len)
 void accept_forget(struct connection *connection)
 {
     struct accept_job *job, *next;
-    DL_FOREACH_SAFE2(connection->jobs, job, next, next_of_connection)
-    job->connection = NULL;
+    DL_FOREACH_SAFE2 (connection->jobs, job, next, next_of_connection)
+        job->connection = NULL;
     connection->jobs = NULL;
     connection->job_count = 0;
 }

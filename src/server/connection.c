@@ -105,11 +105,11 @@ static void replace_oldest(struct session *session, int64_t max_sockets)
 {
     struct connection *connection, *oldest = NULL;
     int64_t attached = 0;
-    DL_FOREACH(session->connections, connection)
-    if (connection->state != CONNECTION_VALIDATING) {
-        oldest = oldest ? oldest : connection;
-        attached++;
-    }
+    DL_FOREACH (session->connections, connection)
+        if (connection->state != CONNECTION_VALIDATING) {
+            oldest = oldest ? oldest : connection;
+            attached++;
+        }
     if (attached > max_sockets)
         connection_close(oldest, REJECT_REPLACED);
 }

@@ -64,14 +64,12 @@ void reactor_check_end(struct reactor *reactor)
 static void close_some(struct reactor *reactor, size_t count, bool all)
 {
     struct session *session, *next_session;
-    HASH_ITER(hh, reactor->sessions.by_token, session, next_session)
-    {
+    HASH_ITER (hh, reactor->sessions.by_token, session, next_session) {
         struct connection *connection, *next;
         if (!all && session->awaiting.ms > 0)
             continue;
         session_hold(session);
-        DL_FOREACH_SAFE(session->connections, connection, next)
-        {
+        DL_FOREACH_SAFE (session->connections, connection, next) {
             if (count == 0)
                 break;
             count--;
@@ -139,11 +137,10 @@ static void handle_wheel(uv_timer_t *timer)
 static void for_each_connection(struct reactor *reactor, void (*act)(struct connection *, enum connection_pause))
 {
     struct session *session, *next;
-    HASH_ITER(hh, reactor->sessions.by_token, session, next)
-    {
+    HASH_ITER (hh, reactor->sessions.by_token, session, next) {
         struct connection *connection;
-        DL_FOREACH(session->connections, connection)
-        act(connection, PAUSE_REDIS);
+        DL_FOREACH (session->connections, connection)
+            act(connection, PAUSE_REDIS);
     }
 }
 

@@ -37,17 +37,16 @@ static enum fit fit_event(struct session *session, const struct event *event)
 {
     enum fit fit = FITS;
     struct connection *connection, *next;
-    DL_FOREACH_SAFE(session->connections, connection, next)
-    if (fit_entry(connection, event, event->is_error ? "error" : "assistant", event->msg != NULL) == MUST_WAIT)
-        fit = MUST_WAIT;
+    DL_FOREACH_SAFE (session->connections, connection, next)
+        if (fit_entry(connection, event, event->is_error ? "error" : "assistant", event->msg != NULL) == MUST_WAIT)
+            fit = MUST_WAIT;
     return fit;
 }
 
 void replies_drop_held(struct session *session)
 {
     struct held_event *held, *next;
-    LL_FOREACH_SAFE(session->held, held, next)
-    {
+    LL_FOREACH_SAFE (session->held, held, next) {
         event_done(&held->event);
         free(held);
     }
@@ -84,9 +83,9 @@ static void read_all(struct session *session)
 {
     struct connection *connection;
     session->lost_events = false;
-    DL_FOREACH(session->connections, connection)
-    if (connection->state != CONNECTION_VALIDATING)
-        attach_start(connection);
+    DL_FOREACH (session->connections, connection)
+        if (connection->state != CONNECTION_VALIDATING)
+            attach_start(connection);
 }
 
 void replies_retry(struct session *session)
@@ -113,8 +112,8 @@ void replies_user_entry(struct session *session, const struct message_id *id, co
     struct connection *connection, *next;
     session_hold(session);
     session->awaiting = *id;
-    DL_FOREACH_SAFE(session->connections, connection, next)
-    fit_entry(connection, &entry, "user", true);
+    DL_FOREACH_SAFE (session->connections, connection, next)
+        fit_entry(connection, &entry, "user", true);
     replies_retry(session);
     session_release(session);
 }

@@ -111,8 +111,8 @@ const char *session_channel_token(const char *channel, size_t len)
 static void attach_all(struct session *session)
 {
     struct connection *connection;
-    DL_FOREACH(session->connections, connection)
-    attach_start(connection);
+    DL_FOREACH (session->connections, connection)
+        attach_start(connection);
 }
 
 void session_table_confirmed(struct reactor *reactor, const char *channel, size_t len)
@@ -131,8 +131,7 @@ void session_table_confirmed(struct reactor *reactor, const char *channel, size_
 void session_table_resubscribe(struct reactor *reactor)
 {
     struct session *session, *next;
-    HASH_ITER(hh, reactor->sessions.by_token, session, next)
-    {
+    HASH_ITER (hh, reactor->sessions.by_token, session, next) {
         if (session->is_subscribed)
             attach_all(session);
         else if (!session->is_subscribing)
@@ -145,13 +144,12 @@ void session_table_resubscribe(struct reactor *reactor)
 void session_table_unsubscribed(struct reactor *reactor)
 {
     struct session *session, *next;
-    HASH_ITER(hh, reactor->sessions.by_token, session, next)
-    {
+    HASH_ITER (hh, reactor->sessions.by_token, session, next) {
         struct connection *connection;
         session->is_subscribed = session->is_subscribing = false;
         replies_drop_held(session);
-        DL_FOREACH(session->connections, connection)
-        attach_cancel(connection);
+        DL_FOREACH (session->connections, connection)
+            attach_cancel(connection);
         if (session->holds == 0)
             free_session(session);
     }
@@ -197,7 +195,7 @@ void session_gone(struct session *session)
 {
     struct connection *connection, *next;
     session_hold(session);
-    DL_FOREACH_SAFE(session->connections, connection, next)
-    connection_gone(connection);
+    DL_FOREACH_SAFE (session->connections, connection, next)
+        connection_gone(connection);
     session_release(session);
 }
