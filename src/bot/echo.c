@@ -30,15 +30,9 @@ static const struct banter_bot_option options[] = {
 static int echo_open(struct banter_bot **bot, const struct banter_bot_settings *settings, char *error,
                      size_t error_size)
 {
-    const char *delay = settings->value[0];
-    char *end;
-    errno = 0;
-    long ms = strtol(delay, &end, 10);
-    if (errno || end == delay || *end || ms < 0 || ms > DELAY_MAX_MS) {
-        snprintf(error, error_size, "echo: delay=%.20s: a number of milliseconds from 0 to %d is expected", delay,
-                 DELAY_MAX_MS);
+    long ms;
+    if (!bot_types_read_number("echo", "delay", settings->value[0], 0, DELAY_MAX_MS, &ms, error, error_size))
         return -EINVAL;
-    }
     *bot = malloc(sizeof **bot);
     if (!*bot) {
         snprintf(error, error_size, "out of memory");

@@ -41,7 +41,7 @@ int main(void)
     refuses("name=", "--bot name=: a bot type is missing, e.g. --bot echo");
     refuses("ecoh", "--bot ecoh: there is no bot type \"ecoh\". Did you mean echo?");
     refuses("x=sentimant:a=b", "--bot x=sentimant:a=b: there is no bot type \"sentimant\". Did you mean sentiment?");
-    refuses("gpt", "--bot gpt: there is no bot type \"gpt\". There are: echo, sentiment");
+    refuses("gpt", "--bot gpt: there is no bot type \"gpt\". There are: echo, sentiment, fake-llm");
     refuses("Echo=echo", "--bot Echo=echo: the name \"Echo\" may hold a-z, 0-9 and -, 1 to 32 of them");
     refuses("=echo", "--bot =echo: the name \"\" may hold a-z, 0-9 and -, 1 to 32 of them");
     refuses("abcdefghijklmnopqrstuvwxyz0123456=echo", "--bot abcdefghijklmnopqrstuvwxyz0123456=echo: the name "

@@ -17,7 +17,7 @@ static void refuses(const char *delay)
     char error[256] = "", expected[256];
     struct banter_bot_settings settings = {.name = "echo", .value = &delay};
     CHECK(bot_echo.open(&bot, &settings, error, sizeof error) != 0);
-    snprintf(expected, sizeof expected, "echo: delay=%s: a number of milliseconds from 0 to 60000 is expected", delay);
+    snprintf(expected, sizeof expected, "echo: delay=%s: a number from 0 to 60000 is expected", delay);
     CHECK_STR(error, expected);
 }
 
