@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +107,7 @@ static int lock_directory(struct embedded_redis *redis, char *error, size_t size
         redis->lock_fd < 0 ? -1 : take_lock(redis->dir, "redis.lock", O_CLOEXEC, PREDECESSOR_WAIT_MS);
     if (redis->lock_fd < 0 || redis->redis_lock_fd < 0) {
         code = redis->lock_fd < 0 ? redis->lock_fd : redis->redis_lock_fd;
-        snprintf(error, size, "cannot lock the state directory %s (%s)", redis->dir,
+        snprintf(error, size, "cannot lock the state directory %s (%s); choose another: --state-dir DIR", redis->dir,
                  code == -EWOULDBLOCK ? "the redis-server of an earlier banterd still runs in it" : strerror(-code));
         return code;
     }
@@ -260,18 +261,34 @@ static void handle_child(uv_signal_t *signal, int number)
     uv_timer_start(&redis->restart, handle_restart, delay_ms < RESTART_MAX_MS ? delay_ms : RESTART_MAX_MS, 0);
 }
 
+/* Absolute, since redis-server reads its other paths from inside the directory. */
+static int name_paths(struct embedded_redis *redis, const char *dir, char *error, size_t size)
+{
+    char here[PATH_MAX] = "";
+    if (*dir != '/' && !getcwd(here, sizeof here)) {
+        int code = -errno;
+        snprintf(error, size, "the working directory of banterd is gone (%s); give --state-dir a path from /",
+                 strerror(-code));
+        return code;
+    }
+    int dir_len = snprintf(redis->dir, sizeof redis->dir, "%s%s%s", here, *here ? "/" : "", dir);
+    snprintf(redis->socket, sizeof redis->socket, "%s/redis.sock", redis->dir);
+    if (dir_len < (int)sizeof redis->dir && strlen(redis->socket) < sizeof((struct sockaddr_un *)0)->sun_path)
+        return 0;
+    snprintf(error, size,
+             "the state directory %s is too long a path for a socket; choose a shorter one: --state-dir DIR",
+             redis->dir);
+    return -ENAMETOOLONG;
+}
+
 int embedded_redis_start(struct embedded_redis *redis, uv_loop_t *loop, const char *dir, const char *fsync, char *error,
                          size_t size)
 {
     *redis = (struct embedded_redis){.loop = loop, .lock_fd = -1, .redis_lock_fd = -1};
     snprintf(redis->fsync, sizeof redis->fsync, "%s", fsync);
-    snprintf(redis->dir, sizeof redis->dir, "%s", dir);
-    snprintf(redis->socket, sizeof redis->socket, "%s/redis.sock", dir);
-    if (strlen(redis->socket) >= sizeof((struct sockaddr_un *)0)->sun_path) {
-        snprintf(error, size,
-                 "the state directory %s is too long a path for a socket; choose a shorter one: --state-dir DIR", dir);
-        return -ENAMETOOLONG;
-    }
+    int code = name_paths(redis, dir, error, size);
+    if (code)
+        return code;
     redis->binary = find_binary();
     if (!redis->binary) {
         snprintf(
@@ -279,14 +296,14 @@ int embedded_redis_start(struct embedded_redis *redis, uv_loop_t *loop, const ch
             "there is no redis-server on this machine; install it (apt install redis-tools), or name one: --redis URL");
         return -ENOENT;
     }
-    int code = lock_directory(redis, error, size);
+    code = lock_directory(redis, error, size);
     if (code)
         return code;
     code = start_child(redis);
     if (!code)
         code = wait_until_ready(redis);
     if (code) {
-        snprintf(error, size, "the embedded redis-server did not start; %s/redis.log says why", dir);
+        snprintf(error, size, "the embedded redis-server did not start; %s/redis.log says why", redis->dir);
         return code;
     }
     uv_timer_init(loop, &redis->restart);

@@ -81,6 +81,22 @@ def test_a_state_directory_too_long_for_a_socket(tmp_path):
     assert "too long a path" in result.stderr and "--state-dir" in result.stderr
 
 
+def test_a_state_directory_named_from_here(deployment, tmp_path):
+    """As people type it: relative, and with a blank."""
+    deployment.state_directory = "my state/chat"
+    server = deployment.start_embedded_server(cwd=tmp_path)
+    with server.websocket(server.token()) as websocket:
+        assert websocket.ask("hi") == "BOT: hi"
+    assert (tmp_path / "my state/chat/redis.sock").is_socket()
+
+
+def test_a_state_directory_that_is_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    result = run_to_end("banterd", "--listen", "127.0.0.1:0", "--state-dir", tmp_path / "file")
+    assert result.returncode == 1
+    assert "Not a directory" in result.stderr and "--state-dir" in result.stderr
+
+
 def test_no_redis_server_on_the_path(tmp_path):
     result = run_to_end("banterd", "--listen", "127.0.0.1:0", "--state-dir", tmp_path, PATH="/nonexistent")
     assert result.returncode == 1
