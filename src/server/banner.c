@@ -25,7 +25,10 @@ static void print_banner(const struct server *server, const struct listen_set *l
 {
     const char *url = listen->url[0];
     char name[80], redis[300], bots[160] = "";
-    redis_address_print(&server->redis, redis, sizeof redis);
+    if (server->redis_is_embedded)
+        snprintf(redis, sizeof redis, "private; look into it with: redis-cli -s '%s'", server->redis.host);
+    else
+        redis_address_print(&server->redis, redis, sizeof redis);
     /* Both loopback addresses are one name to people. */
     bool is_localhost = listen->count > 1 && strncmp(url, "http://127.0.0.1:", 17) == 0;
     snprintf(name, sizeof name, "http://localhost%s", is_localhost ? url + 16 : "");
@@ -40,8 +43,8 @@ static void print_banner(const struct server *server, const struct listen_set *l
            "├─ Bots      %s\n"
            "├─ Sockets   at most %" PRIu64 "\n"
            "└─ Try       curl -X POST '%s/token?name=Ann'\n",
-           BANTER_VERSION, ms, name, name, name, server->redis_is_embedded ? "private, on a unix socket" : redis,
-           *bots ? bots : "none here; start banter-bot", server->max_connections, name);
+           BANTER_VERSION, ms, name, name, name, redis, *bots ? bots : "none here; start banter-bot",
+           server->max_connections, name);
     fflush(stdout);
 }
 
