@@ -5,8 +5,9 @@
 
 static void handle_token(struct session *session, const struct token *token, const char *body, size_t len)
 {
+    bool has_newline = len > 0 && body[len - 1] == '\n';
     if (session->config->json)
-        output_write_text(stdout, body, len);
+        output_write_text(stdout, body, len - has_newline);
     else
         fputs(token->text, stdout);
     fputc('\n', stdout);
