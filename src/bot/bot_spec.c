@@ -53,7 +53,7 @@ static int complain_of_key(const struct complaint *complaint, const struct bante
     if (suggestion.nearest)
         return complain(complaint, "%s has no option \"%.40s\". Did you mean %s?", type->name, typed,
                         suggestion.nearest);
-    return complain(complaint, "%s has no option \"%.40s\"; see --help", type->name, typed);
+    return complain(complaint, "%s has no option \"%.40s\"; see banter-bot --help", type->name, typed);
 }
 
 /* Ends the item at `text` with a NUL, turning `\,` and `\\` into what they stand for. Returns the next one, or NULL. */

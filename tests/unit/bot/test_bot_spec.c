@@ -52,7 +52,7 @@ int main(void)
     refuses("echo:=5", "--bot echo:=5: key=value is expected, not \"=5\"");
     refuses("echo:delay=5,", "--bot echo:delay=5,: key=value is expected, not \"\"");
     refuses("echo:dealy=5", "--bot echo:dealy=5: echo has no option \"dealy\". Did you mean delay?");
-    refuses("echo:colour=5", "--bot echo:colour=5: echo has no option \"colour\"; see --help");
+    refuses("echo:colour=5", "--bot echo:colour=5: echo has no option \"colour\"; see banter-bot --help");
     refuses("echo:delay=5,delay=6", "--bot echo:delay=5,delay=6: delay is given twice");
     refuses("sentiment:delay=5", "--bot sentiment:delay=5: sentiment has no options");
     return 0;
