@@ -11,7 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -211,7 +210,7 @@ static enum child_state ask_child(const struct embedded_redis *redis)
     struct timeval patience = {.tv_usec = 200000};
     enum child_state state = CHILD_SILENT;
     char answer[64];
-    memcpy(address.sun_path, redis->socket, strlen(redis->socket)); /* it fits: checked at the start */
+    memcpy(address.sun_path, redis->socket, sizeof redis->socket);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return state;
@@ -272,8 +271,8 @@ static int name_paths(struct embedded_redis *redis, const char *dir, char *error
         return code;
     }
     int dir_len = snprintf(redis->dir, sizeof redis->dir, "%s%s%s", here, *here ? "/" : "", dir);
-    snprintf(redis->socket, sizeof redis->socket, "%s/redis.sock", redis->dir);
-    if (dir_len < (int)sizeof redis->dir && strlen(redis->socket) < sizeof((struct sockaddr_un *)0)->sun_path)
+    int socket_len = snprintf(redis->socket, sizeof redis->socket, "%s/redis.sock", redis->dir);
+    if (dir_len < (int)sizeof redis->dir && socket_len < (int)sizeof redis->socket)
         return 0;
     snprintf(error, size,
              "the state directory %s is too long a path for a socket; choose a shorter one: --state-dir DIR",

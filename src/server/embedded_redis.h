@@ -13,6 +13,7 @@
 #include "base/compiler.h"
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/un.h>
 #include <uv.h>
 
 struct embedded_redis {
@@ -24,7 +25,7 @@ struct embedded_redis {
     int lock_fd, redis_lock_fd;
     char *binary;
     char dir[512];
-    char socket[560];
+    char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
     char fsync[16];
 };
 

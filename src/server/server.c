@@ -153,7 +153,6 @@ static void name_node(struct server *server)
 static int find_redis(struct process *process, struct config *config, char *error, size_t size)
 {
     struct server *server = &process->server;
-    char url[600];
     if (config->redis)
         return redis_address_parse(&server->redis, config->redis, error, size);
     server->redis_is_embedded = true;
@@ -161,8 +160,10 @@ static int find_redis(struct process *process, struct config *config, char *erro
         embedded_redis_start(&process->redis, &process->loop, config->state_dir, config->redis_fsync, error, size);
     if (code)
         return code;
-    snprintf(url, sizeof url, "unix://%s", process->redis.socket);
-    return redis_address_parse(&server->redis, url, error, size);
+    /* Not by way of a URL: the path is the user's, and a `?` or `%` in it is a character. */
+    server->redis = (struct redis_address){.is_unix = true};
+    snprintf(server->redis.host, sizeof server->redis.host, "%s", process->redis.socket);
+    return 0;
 }
 
 static int start_bots(struct process *process, struct config *config, char *error, size_t size)

@@ -82,12 +82,12 @@ def test_a_state_directory_too_long_for_a_socket(tmp_path):
 
 
 def test_a_state_directory_named_from_here(deployment, tmp_path):
-    """As people type it: relative, and with a blank."""
-    deployment.state_directory = "my state/chat"
+    """As people type it: relative, with a blank, and with what means something in a URL."""
+    deployment.state_directory = "my state/100%?"
     server = deployment.start_embedded_server(cwd=tmp_path)
     with server.websocket(server.token()) as websocket:
         assert websocket.ask("hi") == "BOT: hi"
-    assert (tmp_path / "my state/chat/redis.sock").is_socket()
+    assert (tmp_path / "my state/100%?/redis.sock").is_socket()
 
 
 def test_a_state_directory_that_is_a_file(tmp_path):
