@@ -7,17 +7,16 @@
 #include <string.h>
 #include <strings.h>
 
-__attribute__((unused)) static bool is_clean(const char *text)
+static void assert_clean(const char *text)
 {
     for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            return false;
-    return true;
+        assert((unsigned char)*text >= ' ' && *text != 0x7f);
 }
 
 void http_reply_header(struct http_request *request, const char *name, const char *value)
 {
-    assert(is_clean(name) && is_clean(value));
+    assert_clean(name);
+    assert_clean(value);
     size_t before = request->headers.len;
     if (buf_append(&request->headers, name, strlen(name) + 1) ||
         buf_append(&request->headers, value, strlen(value) + 1))
