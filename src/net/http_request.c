@@ -334,7 +334,7 @@ const char *http_request_header_list(const struct http_request *request, const c
     buf_init(&join.list, HTTP_HEAD_MAX);
     MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, join_header, &join);
     char *copy = new_copy(request, join.list.len);
-    if (copy)
+    if (copy && join.list.len > 0)
         memcpy(copy, join.list.data, join.list.len);
     buf_done(&join.list);
     return copy;
@@ -366,6 +366,7 @@ static bool has_form(const struct http_request *request)
 {
     static const char form[] = "application/x-www-form-urlencoded";
     const char *type = http_request_header(request, "Content-Type", NULL);
+    /* strchr also finds the NUL behind a type that stands alone. */
     return type && strncasecmp(type, form, sizeof form - 1) == 0 && strchr("; \t", type[sizeof form - 1]);
 }
 

@@ -86,6 +86,8 @@ static void handle_request(void *data, struct http_request *request)
         uv_timer_start(&server->later, handle_later, 1, 0);
     } else if (strcmp(path, "/echo") == 0) {
         reply_echo(request);
+    } else if (strcmp(path, "/list") == 0) {
+        reply_text(request, http_request_header_list(request, "X-List"));
     } else if (strcmp(path, "/hold") == 0) {
         server->held = request;
         server->waiting++;
@@ -367,6 +369,30 @@ static void test_fields(void)
     CHECK(has(hear(fd), "query=0:0: form=0:0: host=1:h body=6"));
     say(fd, "GET /%65cho?name=x HTTP/1.1\r\nHost: h\r\n\r\n");
     CHECK(has(hear(fd), " 404 "));
+    close(fd);
+    stop(&server);
+}
+
+static void test_header_lists(void)
+{
+    static const struct {
+        const char *lines, *list;
+    } cases[] = {
+        {"X-List: a, b\r\n", "a, b"},
+        {"X-List: a\r\nx-list: b\r\n", "a, b"},
+        {"X-List:\r\nX-List: b\r\n", "b"},
+        {"X-List:\r\nX-List:\r\n", ""},
+    };
+    struct server server;
+    prepare(&server);
+    start(&server);
+    int fd = dial(&server);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char request[256];
+        snprintf(request, sizeof request, "GET /list HTTP/1.1\r\nHost: x\r\n%s\r\n", cases[i].lines);
+        say(fd, request);
+        CHECK_STR(strstr(hear(fd), "\r\n\r\n") + 4, cases[i].list);
+    }
     close(fd);
     stop(&server);
 }
@@ -770,6 +796,7 @@ int main(void)
 {
     test_simple_reply();
     test_fields();
+    test_header_lists();
     test_pipelining();
     test_bad_requests();
     test_large_heads();
