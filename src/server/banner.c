@@ -26,7 +26,7 @@ static void print_banner(const struct server *server, const struct listen_set *l
     const char *url = listen->url[0];
     char name[80], redis[300], bots[160] = "";
     if (server->redis_is_embedded)
-        snprintf(redis, sizeof redis, "private; look into it with: redis-cli -s '%s'", server->redis.host);
+        snprintf(redis, sizeof redis, "private; redis-cli -s '%s'", server->redis.host);
     else
         redis_address_print(&server->redis, redis, sizeof redis);
     /* Both loopback addresses are one name to people. */
