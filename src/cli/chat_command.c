@@ -114,7 +114,11 @@ static void handle_text(struct session *session, const char *text, size_t len)
 
 static void handle_closed(struct session *session)
 {
-    line_reader_close(&chat_of(session)->reader);
+    struct chat *chat = chat_of(session);
+    bool is_at_prompt = chat->reader.is_open && chat->unanswered == 0;
+    if (chat->has_prompt && is_at_prompt && !session->is_finished)
+        fputc('\n', stdout); /* why it ended goes below the prompt */
+    line_reader_close(&chat->reader);
 }
 
 int chat_command(const struct config *config)

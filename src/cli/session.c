@@ -128,12 +128,12 @@ static void handle_text(struct chat_client *client, const char *text, size_t len
 static void handle_closed(struct chat_client *client, const struct chat_client_end *end)
 {
     struct session *session = session_of(client);
+    if (session->handlers->on_closed)
+        session->handlers->on_closed(session);
     if (!session->is_finished)
         tell_end(session, end);
     uv_close((uv_handle_t *)&session->patience, NULL);
     chat_client_pool_free(session->pool);
-    if (session->handlers->on_closed)
-        session->handlers->on_closed(session);
 }
 
 static const struct chat_client_callbacks client_callbacks = {

@@ -19,7 +19,8 @@ struct session_handlers {
     void (*on_token)(struct session *session, const struct token *token, const char *body, size_t len); /* or NULL */
     void (*on_open)(struct session *session);                                                           /* or NULL */
     void (*on_text)(struct session *session, const char *text, size_t len);                             /* or NULL */
-    /* The conversation is over, whoever ended it: to let other handles of the loop go. May be NULL. */
+    /* The conversation is over, whoever ended it, and why is told next: to let other handles of the loop go. Or NULL.
+     */
     void (*on_closed)(struct session *session);
 };
 

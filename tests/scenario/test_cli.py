@@ -155,5 +155,5 @@ def test_chat_on_a_terminal_ends_with_the_session(server):
     terminal = Terminal(server, "chat", "--token", token)
     terminal.read_until(">>> ")
     server.terminate()
-    assert "the server ended the conversation" in terminal.read_until("moment\r\n")
+    assert terminal.read_until("moment\r\n").startswith("\r\nbanter: the server ended the conversation")
     assert terminal.wait() == 1
