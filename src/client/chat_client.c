@@ -9,8 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Answers longer than a server's --max-answer allows end the conversation with 1009. */
-enum { ANSWER_MAX = 1024 * 1024, REQUEST_MAX = 4096 };
+enum {
+    ANSWER_MAX = 1024 * 1024,      /* what --max-answer goes up to; a longer one ends the conversation with 1009 */
+    OUTPUT_MAX = 16 * 1024 * 1024, /* 16 messages on their way, each as long as --max-text goes up to */
+    REQUEST_MAX = 4096,
+};
 
 struct chat_client_pool {
     struct chat_client_pool_options options;
@@ -58,6 +61,7 @@ int chat_client_pool_new(struct chat_client_pool **pool, const struct chat_clien
         .callbacks = &stream_callbacks,
         .is_client = true,
         .max_message = ANSWER_MAX,
+        .max_output = OUTPUT_MAX,
         .ping_interval_ms = options->ping_interval_ms,
     };
     error = ws_pool_new(&made->ws_pool, &ws_options);

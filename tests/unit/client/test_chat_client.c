@@ -9,7 +9,7 @@
 
 #define TOKEN "01b4a705-18b4-4300-91dc-357703cc2460"
 
-enum { PEERS_MAX = 4 };
+enum { PEERS_MAX = 4, LONGEST_MESSAGE = 1024 * 1024 };
 
 struct peer {
     uv_poll_t poll;
@@ -128,7 +128,12 @@ static void server_open(void)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     const struct ws_pool_options options = {
-        .loop = &loop, .wheel = &wheel, .callbacks = &server_callbacks, .max_message = 4096};
+        .loop = &loop,
+        .wheel = &wheel,
+        .callbacks = &server_callbacks,
+        .max_message = LONGEST_MESSAGE,
+        .max_output = LONGEST_MESSAGE,
+    };
     server = (struct server){.token_answer = ok_token, .upgrade_answer = ok_upgrade};
     server.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     CHECK(bind(server.fd, (struct sockaddr *)&address, size) == 0 && listen(server.fd, 16) == 0);
@@ -280,6 +285,21 @@ static void test_token_given(void)
     CHECK(seen.tokens == 0);
 }
 
+static void test_longest_message(void)
+{
+    char *question = malloc(LONGEST_MESSAGE + 1);
+    CHECK(question);
+    memset(question, 'a', LONGEST_MESSAGE);
+    question[LONGEST_MESSAGE] = '\0';
+    setup();
+    seen.question = question;
+    seen.says_goodbye = true;
+    run();
+    CHECK(seen.texts == 1 && seen.text[0] == 'a');
+    CHECK(seen.end.code == 1000);
+    free(question);
+}
+
 static void test_server_that_closes_after_each_response(void)
 {
     setup();
@@ -368,6 +388,7 @@ int main(void)
 {
     test_talk();
     test_token_given();
+    test_longest_message();
     test_server_that_closes_after_each_response();
     test_text_behind_the_101();
     test_1008_after_the_101();
