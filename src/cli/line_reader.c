@@ -126,15 +126,23 @@ void line_reader_pause(struct line_reader *reader)
     stop_reading(reader);
 }
 
+/* Fails where the descriptor is open for writing only. */
+static int start_reading(struct line_reader *reader)
+{
+    if (reader->is_stream)
+        return uv_read_start(&reader->handle.stream, handle_alloc, handle_read);
+    return uv_idle_start(&reader->handle.idle, handle_idle);
+}
+
 void line_reader_resume(struct line_reader *reader)
 {
     if (!reader->is_open || !reader->is_paused)
         return;
     reader->is_paused = false;
-    if (!reader->has_ended && reader->is_stream)
-        uv_read_start(&reader->handle.stream, handle_alloc, handle_read);
-    else if (!reader->has_ended)
-        uv_idle_start(&reader->handle.idle, handle_idle);
+    if (!reader->has_ended) {
+        reader->end_error = start_reading(reader);
+        reader->has_ended = reader->end_error != 0;
+    }
     deliver(reader);
 }
 

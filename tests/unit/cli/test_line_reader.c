@@ -109,9 +109,21 @@ static void test_longest_line(void)
     free(bytes);
 }
 
+/* Nothing will ever come from there: that is an end, and not a wait. */
+static void test_descriptor_that_cannot_be_read(void)
+{
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    struct log log = read_all(ends[1], 0);
+    CHECK(log.count == 0);
+    CHECK(log.error < 0);
+    close(ends[0]);
+}
+
 int main(void)
 {
     test_lines();
     test_longest_line();
+    test_descriptor_that_cannot_be_read();
     return 0;
 }
