@@ -10,9 +10,9 @@ enum { SCRATCH_TTL_MS = 20000, SCRATCH_HISTORY = 100 };
 
 static const char readme[] =
     "Banter keeps its conversations here. {0} is the partition tag: keys that share it share a Cluster slot.\n"
-    "  banter:{0}:session:<token>   HASH    name, bot, expires_at; work: who answers now, waiting: questions in line\n"
-    "  banter:{0}:messages:<token>  STREAM  the history: role, msg, reply_to; an entry's id is the message's id and "
-    "time\n"
+    "  banter:{0}:session:<token>   HASH    name, bot, session_start, expires_at; last: newest id of the history;\n"
+    "                                       work: the question being answered; waiting: those after it\n"
+    "  banter:{0}:messages:<token>  STREAM  the history: role, msg, reply_to; an entry's id is its time\n"
     "  banter:{0}:draft:<token>     STRING  the answer that is being streamed\n"
     "  banter:{0}:requests:<bot>    STREAM  questions for the bot's workers (group bots)\n"
     "  banter:{0}:replies:<token>   channel what happens in a session, as JSON\n"
