@@ -91,8 +91,8 @@ void worker_redis_prepare(struct worker *worker)
 {
     struct args args;
     call_group(&args, worker->requests);
-    if (redis_link_command(worker->commands, &args, handle_group, worker) == 0)
-        worker->redis = REDIS_PREPARING;
+    int error = redis_link_command(worker->commands, &args, handle_group, worker);
+    worker->redis = error ? REDIS_AWAY : REDIS_PREPARING;
 }
 
 void worker_redis_lost(struct worker *worker, const char *why)
