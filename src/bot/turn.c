@@ -217,6 +217,7 @@ void banter_turn_done(struct banter_turn *turn, const char *text, size_t len)
 
 void banter_turn_failed(struct banter_turn *turn, const char *why)
 {
+    assert(turn->state == TURN_ASKED || turn->state == TURN_CHECKING);
     turn->text.len = turn->stored = turn->sending = 0; /* the draft, and a piece on its way, do not count any more */
     turn->cleaner = (struct clean_text){0};
     end(turn, "error", why, strlen(why));

@@ -30,7 +30,7 @@ struct banter_turn {
     char tag[TURN_TAG_MAX];
     struct token token;
     struct session_keys keys;
-    char *question; /* kept while CHECKING */
+    char *question; /* a copy, if it began CHECKING */
     size_t question_len;
     void *data;       /* the bot's */
     const char *role; /* of the answer, once ENDED */
