@@ -1,7 +1,7 @@
 /*
  * A bot worker: takes messages of one bot from Redis, lets the bot answer them, and stores the answers (rules 24–31 of
- * the protocol, quoted by number in worker.c). Runs on the loop of whoever opens it: banter-bot's main, or a thread in
- * banterd.
+ * the protocol, quoted by number where they are kept). Runs on the loop of whoever opens it: banter-bot's main, or a
+ * thread in banterd.
  *
  * A worker has three links: one waits in XREADGROUP, one hears which turns users stop, one is for everything else. Many
  * turns are in work at once; replies of one loop turn leave in one write. Leases are renewed every lease/3; what other
@@ -42,8 +42,9 @@ bool worker_bot_spec_check(const char *spec, char *name, char *error, size_t err
 /* One line per type and option, for --help. */
 void worker_print_bot_types(FILE *out);
 
-/* Starts. 0, or -EINVAL with a sentence in `error`. */
-int worker_open(struct worker **worker, const struct worker_options *options, char *error, size_t error_size);
+/* Starts. 0, or negative errno with a sentence in `error`; -EINVAL where `bot` is wrong. */
+int worker_open(struct worker **worker, const struct worker_options *options, char *error,
+                size_t error_size) MUST_CHECK;
 
 /*
  * Takes no more; turns that are in work are finished within `grace_ms`, what was not begun is given back; then

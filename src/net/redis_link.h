@@ -1,6 +1,6 @@
 /*
- * One connection to Redis on a uv loop. hiredis formats and parses; the socket, the deadlines and the reconnecting are
- * ours.
+ * One connection to Redis on a uv loop. hiredis parses; the commands' bytes, the socket, the deadlines and the
+ * reconnecting are ours.
  *
  *      open            connected, AUTH and SELECT answered
  *   ─────────> WAITING ───────────────────────────────────> CONNECTED      on_connected

@@ -202,8 +202,8 @@ struct ws_encoder {
     wslay_frame_context_ptr wslay;
     struct buf *out;
     bool is_client;
-    uint8_t
-        random[256]; /* masking keys: one system call for 64 frames; getrandom gives 256 bytes whole or not at all */
+    /* Masking keys: one system call for 64 frames. getrandom gives 256 bytes whole or not at all. */
+    uint8_t random[256];
     size_t random_left;
 };
 

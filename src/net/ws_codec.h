@@ -47,6 +47,7 @@ struct ws_encoder *ws_encoder_new(bool is_client) MUST_CHECK;
 
 void ws_encoder_free(struct ws_encoder *encoder);
 
-/* Appends one whole frame to `out`. 0, -ENOBUFS past the buffer's cap, -ENOMEM; a frame that fails leaves no byte. */
+/* Appends one whole frame to `out`. 0; -ENOBUFS past the buffer's cap; -ENOMEM; -EIO without randomness for the mask. A
+ * frame that fails leaves no byte. */
 int ws_encode(struct ws_encoder *encoder, struct buf *out, enum ws_opcode opcode, const void *payload,
               size_t len) MUST_CHECK;

@@ -73,7 +73,7 @@ static void lose(struct ws_stream *stream, const char *reason)
         tell_closing(stream, 1006, reason);
 }
 
-/* Queues a frame and has it written in this turn of the loop. 0, -ENOBUFS or -ENOMEM. */
+/* Queues a frame and has it written in this turn of the loop. 0, or as ws_encode. */
 static int queue_frame(struct ws_stream *stream, enum ws_opcode opcode, const void *payload, size_t len)
 {
     struct ws_context *context = ws_pool_context(stream);

@@ -89,8 +89,8 @@ int ws_stream_open(struct ws_stream *stream, struct ws_pool *pool, int fd, const
 
 /*
  * Queues one text message (valid UTF-8); it is written at the end of the loop turn. 0; -ENOBUFS past max_output, and
- * the stream then closes by itself, from the loop, with 1008 `slow_reader`; -EPIPE when closing has begun; -ENOMEM. No
- * callback runs inside.
+ * the stream then closes by itself, from the loop, with 1008 `slow_reader`; -EPIPE when closing has begun; -ENOMEM,
+ * -EIO. No callback runs inside.
  */
 int ws_stream_send_text(struct ws_stream *stream, const char *text, size_t len) MUST_CHECK;
 
