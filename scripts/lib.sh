@@ -51,7 +51,7 @@ is_installed() {
 install_packages() {
     local package missing=()
     command -v dpkg-query >/dev/null ||
-        die "this is no Debian; install what corresponds to: $*; then: cmake --preset release"
+        die "this is no Debian; install what corresponds to: $*; then: cmake --preset release && cmake --build build"
     for package in "$@"; do
         is_installed "$package" || missing+=("$package")
     done
