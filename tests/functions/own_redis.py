@@ -122,7 +122,7 @@ class RedisServer:
             stdout=subprocess.PIPE,
         )
         log = b""
-        while b"ready to accept connections" not in log:
+        while b"ready to accept connections" not in log.lower():
             line = self._process.stdout.readline()
             if not line:
                 raise RuntimeError("redis-server did not start: " + log.decode())
