@@ -74,22 +74,36 @@ static void call_again(struct caller *caller)
         load_count_error(caller->state->load, strerror(-error));
 }
 
+/* Stopped while opening: the error that did it has been counted, and what else is under way is only cut off. */
+static bool was_given_up(const struct handshake_load *state)
+{
+    return state->is_stopping && state->ready < state->count;
+}
+
+static void count_loss(struct handshake_load *state, const struct chat_client_end *end)
+{
+    load_count_error(state->load, end->text[0] ? end->text : "no answer to a Close frame");
+}
+
 static void handle_closed(struct chat_client *client, const struct chat_client_end *end)
 {
     struct caller *caller = caller_of(client);
     struct handshake_load *state = caller->state;
-    bool is_opening = state->load->phase == LOAD_OPENING, is_good = caller->has_token && end->code == 1000;
+    bool is_opening = state->load->phase == LOAD_OPENING;
+    bool is_good = caller->has_token && end->code == 1000 && end->is_answered;
     caller->is_calling = false;
     state->calling--;
     if (is_good && !is_opening)
         load_count(state->load, caller->begun_ns);
     if (state->is_stopping) {
+        if (!is_good && !was_given_up(state))
+            count_loss(state, end);
         if (state->calling == 0)
             finish(state);
         return;
     }
     if (!is_good)
-        load_count_error(state->load, end->text[0] ? end->text : "a connection was lost");
+        count_loss(state, end);
     else if (!is_opening)
         call_again(caller);
     else if (++state->ready == state->count)
@@ -133,7 +147,7 @@ static void stop(struct load *load)
     state->is_stopping = true;
     if (state->calling == 0)
         finish(state);
-    else if (state->ready < state->count) /* given up while opening: the answers would not come */
+    else if (was_given_up(state)) /* the answers would not come */
         load->mode->abandon(load);
 }
 

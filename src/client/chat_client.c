@@ -334,6 +334,7 @@ static void handle_stream_closing(struct ws_stream *stream, int code, const char
 static void handle_stream_closed(struct ws_stream *stream)
 {
     struct chat_client *client = client_of(stream);
+    client->end.is_answered = ws_stream_peer_has_ended(stream);
     client->parts--;
     finish_if_done(client);
 }

@@ -25,6 +25,7 @@ struct chat_client_end {
     int code;  /* WebSocket close code, 1006 where none travelled; 0: it never opened */
     int error; /* it never opened: -ECONNREFUSED, -ETIMEDOUT, -EACCES (the server said no), -EPROTO, ...; else 0 */
     const char *text; /* the close reason, or a sentence on the error */
+    bool is_answered; /* it opened, and the server ended its side, too; false also where it never answered our Close */
 };
 
 struct chat_client_callbacks {

@@ -113,6 +113,11 @@ bool ws_stream_is_closing(const struct ws_stream *stream)
     return stream->flags & (FLAG_CLOSING | FLAG_OVERFLOWED);
 }
 
+bool ws_stream_peer_has_ended(const struct ws_stream *stream)
+{
+    return stream->flags & FLAG_AT_EOF;
+}
+
 size_t ws_stream_queued(const struct ws_stream *stream)
 {
     return stream->context ? stream->context->output.len : 0;

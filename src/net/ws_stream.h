@@ -109,3 +109,6 @@ void ws_stream_close(struct ws_stream *stream, int code, const char *reason);
 void ws_stream_abort(struct ws_stream *stream);
 
 bool ws_stream_is_closing(const struct ws_stream *stream);
+
+/* For on_closed: has the peer ended its side? If not, it was lost, or waited for in vain. */
+bool ws_stream_peer_has_ended(const struct ws_stream *stream);

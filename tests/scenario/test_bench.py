@@ -2,10 +2,11 @@
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from banter import BIN, ENVIRONMENT
+from banter import BIN, ENVIRONMENT, wait_until
 
 FREE_OF_LIMITS = ["--message-rate", "0", "--token-rate", "0"]
 
@@ -44,6 +45,21 @@ def test_each_handshake_reached_redis(deployment):
     deployment.redis.client.config_resetstat()
     _, report, _ = bench(server, "--mode", "handshake", "--clients", "4")
     assert deployment.redis.client.info("commandstats")["cmdstat_fcall"]["calls"] >= report["count"]
+
+
+def test_handshakes_that_stall_at_the_end_fail(deployment):
+    server = deployment.start_server("--bot", "echo", *FREE_OF_LIMITS)
+    redis = deployment.redis.client
+    redis.config_resetstat()
+    with ThreadPoolExecutor() as executor:
+        run = executor.submit(bench, server, "--mode", "handshake", "--clients", "4", "--timeout", "2s")
+        wait_until(lambda: redis.info("commandstats").get("cmdstat_fcall", {}).get("calls", 0) > 50)
+        server.freeze()
+        status, report, error = run.result()
+        server.thaw()
+    assert status == 1
+    assert report["errors"] >= 4
+    assert "no answer" in error
 
 
 def test_idle_counts_memory(deployment):

@@ -250,6 +250,7 @@ static void check_talk(void)
     CHECK(seen.texts == 1);
     CHECK_STR(seen.text, "hello");
     CHECK(seen.end.code == 1000);
+    CHECK(seen.end.is_answered);
     CHECK(seen.end.error == 0);
 }
 
