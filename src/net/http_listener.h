@@ -91,10 +91,6 @@ unsigned http_request_form(const struct http_request *request, const char *name,
 /* The body as sent, "" if none. */
 const char *http_request_body(const struct http_request *request, size_t *len);
 
-/* A scratch pointer for whoever answers; NULL at first. */
-void http_request_set_data(struct http_request *request, void *data);
-void *http_request_data(const struct http_request *request);
-
 /* Adds a header to the coming answer; both strings are copied. Control characters are our own bug: asserted. */
 void http_reply_header(struct http_request *request, const char *name, const char *value);
 

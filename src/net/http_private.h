@@ -105,7 +105,6 @@ struct http_request {
     struct buf body;
     struct buf headers;       /* of the answer: name NUL value NUL, and so on */
     struct http_copy *copies; /* strings made for the callers, freed with the request */
-    void *data;
     int upgrade_fd; /* our duplicate of the socket's descriptor, from the decision to upgrade until it is handed on */
     http_upgraded_cb on_upgraded;
     void *upgraded_data;

@@ -382,13 +382,3 @@ const char *http_request_body(const struct http_request *request, size_t *len)
     *len = request->body.len;
     return request->body.len > 0 ? request->body.data : "";
 }
-
-void http_request_set_data(struct http_request *request, void *data)
-{
-    request->data = data;
-}
-
-void *http_request_data(const struct http_request *request)
-{
-    return request->data;
-}

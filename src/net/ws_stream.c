@@ -103,11 +103,6 @@ void ws_stream_close(struct ws_stream *stream, int code, const char *reason)
     start_closing(stream, code, reason, payload, len + 2);
 }
 
-void ws_stream_abort(struct ws_stream *stream)
-{
-    lose(stream, "aborted");
-}
-
 bool ws_stream_is_closing(const struct ws_stream *stream)
 {
     return stream->flags & (FLAG_CLOSING | FLAG_OVERFLOWED);

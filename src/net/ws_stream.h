@@ -35,7 +35,7 @@ struct ws_callbacks {
     void (*on_drained)(struct ws_stream *stream);
     /* The closing has begun, by whoever: nothing more is delivered. `code` and `reason` as they travelled; 1006 and
      * what happened where none did; 1005 where the peer gave no code. A peer's reason is the peer's text. For counting
-     * and for leaving tables; called once, also from inside ws_stream_close and ws_stream_abort. May be NULL. */
+     * and for leaving tables; called once, also from inside ws_stream_close. May be NULL. */
     void (*on_closing)(struct ws_stream *stream, int code, const char *reason);
     /* All handles are closed: the stream's memory may be freed. */
     void (*on_closed)(struct ws_stream *stream);
@@ -104,9 +104,6 @@ void ws_stream_resume(struct ws_stream *stream);
 
 /* Starts the closing handshake behind everything queued. `reason` is ASCII, at most 123 bytes, copied. Idempotent. */
 void ws_stream_close(struct ws_stream *stream, int code, const char *reason);
-
-/* Ends at once, without a Close frame; on_closed still comes from the loop. For the second SIGTERM. */
-void ws_stream_abort(struct ws_stream *stream);
 
 bool ws_stream_is_closing(const struct ws_stream *stream);
 
