@@ -72,6 +72,8 @@ static void close_some(struct reactor *reactor, size_t count, bool all)
         DL_FOREACH_SAFE (session->connections, connection, next) {
             if (count == 0)
                 break;
+            if (!all && connection->jobs)
+                continue; /* what it has said is on its way into Redis */
             count--;
             connection_close(connection, REJECT_DRAINING);
         }

@@ -91,6 +91,14 @@ def test_refresh_extends_all_keys_and_never_shortens(session, listen):
     assert session.refresh(UNKNOWN_TOKEN, 1000) == "GONE"
 
 
+def test_refresh_in_the_last_millisecond_brings_nothing_back(session):
+    """An expiry of now deletes; what is written behind it would stay for ever."""
+    session.redis("HSET", session.key("session", TOKEN), "ends_ms", 1)
+    before = session.redis("PEXPIRETIME", session.key("session", TOKEN))
+    assert session.refresh(TOKEN, 1000) == "GONE"
+    assert session.redis("PEXPIRETIME", session.key("session", TOKEN)) == before
+
+
 def test_a_session_without_ttl_keeps_its_history(session):
     """Someone pressed PERSIST in a browser for Redis."""
     session.redis("PERSIST", session.key("session", TOKEN))
