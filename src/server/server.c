@@ -166,6 +166,17 @@ static int find_redis(struct process *process, struct config *config, char *erro
     return 0;
 }
 
+static bool runs_bot(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->bot.count; i++) {
+        const char *spec = config->bot.item[i];
+        size_t len = strcspn(spec, "=:");
+        if (strlen(name) == len && memcmp(spec, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int start_bots(struct process *process, struct config *config, char *error, size_t size)
 {
     static const char *echo = "echo";
@@ -315,6 +326,9 @@ static int start(struct process *process, struct config *config)
     if (start_bots(process, config, error, sizeof error))
         return fail(error, 1);
     server->default_bot = choose_default_bot(config);
+    if (process->has_bots && !runs_bot(config, server->default_bot))
+        log_warning("the default bot does not run here; its messages wait for a banter-bot", "bot=%s",
+                    server->default_bot);
     code = start_reactors(process);
     return code ? fail(uv_strerror(code), 1) : 0;
 }
