@@ -144,15 +144,18 @@ static int open_pool(struct load *load)
     return error;
 }
 
-static void init(struct load *load, const struct config *config, const struct load_mode *mode)
+static int init(struct load *load, const struct config *config, const struct load_mode *mode)
 {
     *load = (struct load){.config = config, .mode = mode};
     for (size_t i = 0; i < config->bench.pid.count && i < LOAD_PROCESSES_MAX; i++)
         load->pid[load->processes++] = atoi(config->bench.pid.item[i]);
-    uv_loop_init(&load->loop);
+    int error = uv_loop_init(&load->loop);
+    if (error)
+        return error;
     uv_timer_init(&load->loop, &load->phase_timer);
     uv_timer_init(&load->loop, &load->progress_timer);
     load->phase_timer.data = load->progress_timer.data = load;
+    return 0;
 }
 
 /* No more than the timeout for the first client, and a millisecond for each one after it. */
@@ -166,8 +169,12 @@ static void watch_opening(struct load *load)
 int load_run(struct load *load, const struct config *config, const struct load_mode *mode)
 {
     bool is_tty = isatty(STDERR_FILENO);
-    init(load, config, mode);
-    int error = open_pool(load);
+    int error = init(load, config, mode);
+    if (error) {
+        fprintf(stderr, "banter-bench: %s\n", uv_strerror(error));
+        return error;
+    }
+    error = open_pool(load);
     if (!error && (error = mode->start(load)) != 0)
         fprintf(stderr, "banter-bench: cannot start: %s\n", strerror(-error));
     if (error)

@@ -132,8 +132,10 @@ static int run(struct program *program)
     log_init(log_level_from_name(program->settings.config.log_level),
              log_format_from_name(program->settings.config.log_format));
     int error = uv_loop_init(&program->loop);
-    if (error)
+    if (error) {
+        fprintf(stderr, "banter-bot: %s\n", uv_strerror(error));
         return error;
+    }
     for (size_t i = 0; i < program->settings.bots && !error; i++)
         error = open_worker(program, &program->place[i], program->settings.config.bot.item[i]);
     if (error)

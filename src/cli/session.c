@@ -180,7 +180,11 @@ enum session_exit session_run(struct session *session, const struct config *conf
 {
     session->config = config;
     session->handlers = handlers;
-    uv_loop_init(&session->loop);
+    int error = uv_loop_init(&session->loop);
+    if (error) {
+        output_write_error(uv_strerror(error), NULL);
+        return SESSION_FAILED;
+    }
     uv_timer_init(&session->loop, &session->patience);
     session->exit = open_client(session);
     if (session->exit != SESSION_OK)

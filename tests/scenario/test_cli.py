@@ -47,6 +47,22 @@ def test_send_prints_only_the_answer(server, words, stdin, answer):
     assert (result.returncode, result.stdout, result.stderr) == (0, answer, "")
 
 
+@pytest.mark.parametrize(
+    "program, words",
+    [
+        ("banter", ["token"]),
+        ("banter-bench", []),
+        ("banter-bot", ["--redis", "redis://127.0.0.1:1", "--bot", "echo"]),
+    ],
+)
+def test_without_descriptors_it_says_so(program, words):
+    # Seven: with fewer libuv aborts by itself, with more it has what it needs. A hard limit is not raised again.
+    limited = ["sh", "-c", 'ulimit -n 7; exec "$0" "$@"', BIN / program, *words]
+    result = subprocess.run(limited, capture_output=True, text=True, timeout=30, env=ENVIRONMENT)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"{program}: too many open files\n"
+
+
 def test_send_on_a_session_that_exists(server, tmp_path):
     token = banter(server, "token").stdout.strip()
     file = tmp_path / "token"
