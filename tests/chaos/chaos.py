@@ -57,14 +57,21 @@ class Run:
         await asyncio.gather(*(visitor.open_session() for visitor in self.visitors))
         lives = asyncio.gather(*(visitor.live() for visitor in self.visitors))
         disturbances = asyncio.gather(*(self._disturb(event) for event in schedule(self.seed, self.seconds)))
-        await self._first_to_fail(lives, asyncio.gather(disturbances, asyncio.sleep(self.seconds)))
-        self.deployment.note("last call")
-        for visitor in self.visitors:
-            visitor.last_call()
+        await self._first_to_fail(lives, asyncio.ensure_future(asyncio.sleep(self.seconds)))
+        # First without a further word, which would mend what is torn; then every socket must get a last answer.
+        self._tell_all(Visitor.silence)
+        await disturbances
         await self._first_to_fail(lives, asyncio.ensure_future(self._judge()))
-        for visitor in self.visitors:
-            visitor.over()
+        if not self.faults:
+            self._tell_all(Visitor.last_call)
+            await self._first_to_fail(lives, asyncio.ensure_future(self._judge()))
+        self._tell_all(Visitor.over)
         await lives
+
+    def _tell_all(self, what):
+        self.deployment.note(what.__name__)
+        for visitor in self.visitors:
+            what(visitor)
 
     @staticmethod
     async def _first_to_fail(lives, task):
@@ -112,13 +119,16 @@ class Run:
         questions = sum(len(record.questions) for record in self.records)
         answers = sum(len(record.answers) for record in self.records)
         kinds = Counter(fault.kind for fault in self.faults)
+        refusals = Counter(error for socket in sockets for error in socket.errors)
         yield f"seed {self.seed}, {self.seconds:g} s, {self.sessions} sessions"
         counts = sorted(self.deployment.counts.items())
         yield "disturbances: " + ", ".join(f"{name.replace('redis: ', '')} {count}" for name, count in counts)
         yield (
             f"messages: sent {sum(len(socket.sent) for socket in sockets)}, stored {questions}, answered {answers}, "
-            f"refused {sum(len(socket.errors) for socket in sockets)}"
+            f"refused {sum(refusals.values())}"
         )
+        for error, count in refusals.most_common():
+            yield f"  {count} times {error}"
         yield (
             f"sockets: {len(sockets)}, of them {sum(socket.after is not None for socket in sockets)} with ?after; "
             f"reconnects {sum(visitor.reconnects for visitor in self.visitors)}, "

@@ -1,7 +1,7 @@
 """What must be true of a session when all is quiet: judged from its history and from what its sockets sent and saw.
 
-A message whose socket died may be absent, for nobody has acknowledged it; every other message is there once, has one
-answer, and every socket was given a run of the answers without a hole: to the last one, if it is open still.
+What a socket sent last before it died may be absent, for nobody has acknowledged it; every other message is there once,
+has one answer, and every socket was given a run of the answers without a hole: to the last one, if it is open still.
 """
 
 from collections import Counter, namedtuple
@@ -141,14 +141,16 @@ def _first_due(session, socket):
 
 
 def _check_fate(session, socket):
-    """What was sent is stored, or refused, or its socket is dead."""
+    """What was sent is stored, or refused, or was the last thing that its socket sent before it died."""
     stored = {question["msg"] for question in session.questions}
     absent = [text for text in socket.sent if text not in stored]
     if len(socket.errors) > len(absent):
         yield Fault("failure", f"{len(absent)} messages are not in the history, but it was told {socket.errors}")
-    if socket.closed is None and len(absent) > len(socket.errors):
-        details = ", ".join(map(_short, absent))
-        yield Fault("loss", f"is open, but {details} neither stored nor refused (it was told {socket.errors})")
+    taken = [index for index, text in enumerate(socket.sent) if text in stored]
+    due = socket.sent if socket.closed is None else socket.sent[: max(taken, default=0)]
+    lost = [text for text in due if text not in stored]
+    if len(lost) > len(socket.errors):
+        yield Fault("loss", f"{', '.join(map(_short, lost))} not stored, but it was told only {socket.errors}")
     if socket.closed is not None and socket.closed[0] not in CLOSES:
         yield Fault("failure", f"was closed with {socket.closed}")
 

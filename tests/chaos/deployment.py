@@ -1,5 +1,6 @@
 """The processes of a chaos run, and what befalls them: which disturbance comes when is drawn from the seed alone."""
 
+import concurrent.futures
 import random
 import sys
 import threading
@@ -14,6 +15,7 @@ from banter import Bot, Redis, Server, requests_key  # noqa: E402
 
 SERVERS, BOTS = 2, 3
 LEASE_S = 2
+STALL_S = 0.3
 # In every text of a user, and in no log.
 MARK = "quokka"
 
@@ -65,7 +67,7 @@ class Deployment:
 
     def _start_bot(self):
         # Of different speed, so that they overtake each other and some work is in hand when one dies.
-        delay = (5, 20, 60)[self._names["banter-bot"] % 3]
+        delay = (5, 30, 150)[self._names["banter-bot"] % 3]
         options = ("--bot", f"echo:delay={delay}", "--lease", f"{LEASE_S}s", *COMMON_OPTIONS)
         bot = Bot(self.directory, self.redis.process.url, *options, name=self._name("banter-bot"))
         return bot.start().wait_ready()
@@ -141,14 +143,38 @@ def kill_redis(_, slot, pause_s):
     slot.process.start()
 
 
+def kill_redis_at_work(_, slot, pause_s):
+    """In the middle of what has come in during a stall: some of it is done and on disk, but nobody was told."""
+    slot.process.freeze()
+    time.sleep(STALL_S)
+    slot.process.thaw()
+    time.sleep(pause_s)
+    slot.process.kill()
+    slot.process.start()
+
+
 def on_redis(*command):
-    def run(_, slot, pause_s):
+    """A command in the midst of others, which Redis finds all at once after a stall: they are done, but their answers
+    go the way of their connections."""
+
+    def execute(client):
         try:
-            slot.process.client.execute_command(*command)
+            client.execute_command(*command)
         except redis.exceptions.ConnectionError:  # of before its last death
-            slot.process.client.execute_command(*command)
+            client.execute_command(*command)
         except redis.exceptions.ResponseError as error:
             assert "not found" in str(error), error  # nobody has loaded the functions yet
+
+    def run(_, slot, pause_s):
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            slot.process.freeze()
+            try:
+                time.sleep(pause_s / 2)
+                executed = thread.submit(execute, slot.process.client)
+                time.sleep(pause_s / 2)
+            finally:
+                slot.process.thaw()
+            executed.result()
 
     return run
 
@@ -161,16 +187,17 @@ DISTURBANCES = {
     "worker end": Disturbance(1, end, 0, 2),
     "worker freeze": Disturbance(3, freeze, LEASE_S + 0.3, LEASE_S + 2),
     "redis kill": Disturbance(2, kill_redis, 0, 1.5),
-    "redis freeze": Disturbance(1, freeze, 0.1, 1.8),
-    "redis: CLIENT KILL TYPE pubsub": Disturbance(2, on_redis("CLIENT", "KILL", "TYPE", "pubsub"), 0, 0),
-    "redis: CLIENT KILL TYPE normal": Disturbance(2, on_redis("CLIENT", "KILL", "TYPE", "normal"), 0, 0),
-    "redis: FUNCTION DELETE": Disturbance(1, on_redis("FUNCTION", "DELETE", "banter"), 0, 0),
+    "redis kill at work": Disturbance(3, kill_redis_at_work, 0, 0.01),
+    "redis freeze": Disturbance(2, freeze, 0.3, 2.5),
+    "redis: CLIENT KILL TYPE pubsub": Disturbance(2, on_redis("CLIENT", "KILL", "TYPE", "pubsub"), 0, 0.5),
+    "redis: CLIENT KILL TYPE normal": Disturbance(3, on_redis("CLIENT", "KILL", "TYPE", "normal"), 0, 0.5),
+    "redis: FUNCTION DELETE": Disturbance(2, on_redis("FUNCTION", "DELETE", "banter"), 0, 0.5),
 }
-MEAN_GAP_S = 1.2
+MEAN_GAP_S = 0.8
 
 
 def schedule(seed, seconds):
-    """The disturbances of a run."""
+    """The disturbances of a run. Last, when nothing comes that would show the hole, events are lost."""
     rng = random.Random(f"{seed} disturbances")
     events, at_s = [], 1.0
     while at_s < seconds:
@@ -179,4 +206,4 @@ def schedule(seed, seconds):
         pause_s = rng.uniform(disturbance.shortest_s, disturbance.longest_s)
         events.append(Event(at_s, name, rng.randrange(SERVERS * BOTS), pause_s))
         at_s += rng.expovariate(1 / MEAN_GAP_S)
-    return events
+    return [*events, Event(seconds - 0.1, "redis: CLIENT KILL TYPE pubsub", 0, 0.2)]

@@ -130,6 +130,10 @@ def sent_and_forgotten(session):
     session.sockets[1].sent.append("four")
 
 
+def forgotten_before_a_later_one(session):
+    session.sockets[0].sent[:] = ["one", "unsent", "two"]
+
+
 def closed_for_no_reason(session):
     session.sockets[0].closed = (1008, "reset")
 
@@ -157,6 +161,7 @@ def closed_for_no_reason(session):
         (frame_of_another_session, "foreign"),
         (refused_but_stored, "failure"),
         (sent_and_forgotten, "loss"),
+        (forgotten_before_a_later_one, "loss"),
         (closed_for_no_reason, "failure"),
     ],
 )

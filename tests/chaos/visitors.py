@@ -12,6 +12,7 @@ from checker import Fault, SessionRecord, SocketRecord
 from deployment import MARK
 
 MEAN_SILENCE_S = 0.7
+LAST_WORD = "last"
 PADDING = (0, 0, 0, 0, 30, 500, 1100, 8000)  # past 1 KiB an event comes without its text
 # A server that was killed, is frozen or has no Redis just now.
 UNREACHABLE = (OSError, AssertionError, asyncio.TimeoutError, websockets.exceptions.WebSocketException, EOFError)
@@ -46,9 +47,9 @@ class Visitor:
         self.refreshes = 0
         self._seed = seed
         self._tabs = 0
+        self._is_silent = asyncio.Event()  # tabs listen, but say nothing
         self._is_last_call = asyncio.Event()  # each open tab says one thing more
         self._is_over = asyncio.Event()
-        self._opened_at_end = 0
 
     async def open_session(self):
         server = self.deployment.servers[0].process
@@ -61,18 +62,22 @@ class Visitor:
         tabs = [asyncio.create_task(self._stay(self._random("main")))]
         if rng.random() < 0.5:
             tabs.append(asyncio.create_task(self._stay(self._random("second"))))
-        while await before(self._is_last_call, rng.expovariate(1 / 6)):
+        while await before(self._is_silent, rng.expovariate(1 / 6)):
             if rng.random() < 0.3:
                 await self._refresh(rng)
             else:
                 await self._visit(rng, rng.uniform(0.1, 4))
         await asyncio.gather(*tabs)
 
+    def silence(self):
+        self._is_silent.set()
+
     def last_call(self):
         self._is_last_call.set()
 
     def over(self):
-        self._is_over.set()
+        for event in self._is_silent, self._is_last_call, self._is_over:
+            event.set()
 
     async def record(self):
         """What the checker wants to know, as it is now."""
@@ -80,9 +85,10 @@ class Visitor:
         return SessionRecord(self.name, self.sockets, history)
 
     def has_said_all(self):
-        """Whether the tabs that stay have sent their last message."""
+        """Whether it is here, and if it is asked for, its tabs have sent their last message."""
         waiting = [socket for socket in self.sockets if socket.closed is None]
-        return bool(waiting) and all(socket.sent and "last" in socket.sent[-1] for socket in waiting)
+        last_words = [socket.sent and socket.sent[-1].endswith(LAST_WORD) for socket in waiting]
+        return bool(waiting) and (all(last_words) or not self._is_last_call.is_set())
 
     def _random(self, what):
         return random.Random(f"{self._seed} {self.name} {what}")
@@ -123,19 +129,17 @@ class Visitor:
             asyncio.create_task(self._talk(websocket, record, rng)),
             asyncio.create_task(self._is_over.wait()),
         ]
-        await asyncio.wait(tasks[::2], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if self._is_over.is_set() and tasks[0].done() is False:
-            closed = None  # it was open to the end
-        elif tasks[0].done():
-            closed = websocket.close_code or 1006, websocket.close_reason
-        else:
-            closed = 1000, "by the visitor"
-        record.closed = closed
+        listening, _, over = tasks
+        await asyncio.wait([listening, over], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if listening.done():
+            record.closed = websocket.close_code or 1006, websocket.close_reason
+        elif not over.done():
+            record.closed = 1000, "by the visitor"
+            if rng.random() < 0.5:
+                websocket.transport.abort()
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        if closed and closed[1] == "by the visitor" and rng.random() < 0.5:
-            websocket.transport.abort()
         await websocket.close()
         for result in results:
             if isinstance(result, Exception):
@@ -151,10 +155,11 @@ class Visitor:
 
     async def _talk(self, websocket, record, rng):
         try:
-            while await before(self._is_last_call, rng.expovariate(1 / MEAN_SILENCE_S)):
+            while await before(self._is_silent, rng.expovariate(1 / MEAN_SILENCE_S)):
                 for _ in range(rng.choice((1, 1, 1, 1, 2, 6))):
                     await self._say(websocket, record, "x" * rng.choice(PADDING))
-            await self._say(websocket, record, "last")
+            await self._is_last_call.wait()
+            await self._say(websocket, record, LAST_WORD)
         except websockets.exceptions.ConnectionClosed:
             return
 
