@@ -77,8 +77,8 @@ CAUGHT = [
     Mutant("refresh: past the greatest life", "if session[2] then expires", "if false then expires"),
     Mutant(
         "refresh: can shorten",
-        "math.max(now_ms() + ttl, redis.call('PEXPIRETIME', keys[SESSION]))",
-        "now_ms() + ttl",
+        "math.max(now + ttl, redis.call('PEXPIRETIME', keys[SESSION]))",
+        "now + ttl",
     ),
     Mutant("refresh: the history keeps its expiry", "  redis.call('PEXPIREAT', keys[MESSAGES], expires)\n", ""),
     Mutant(
