@@ -29,8 +29,7 @@ static void wait_ms(int ms)
     nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
 }
 
-/* ------------------------------------------------------------------------------------------------------- the directory
- */
+/* ---- the directory ---- */
 
 static int make_directories(const char *dir)
 {
@@ -114,8 +113,7 @@ static int lock_directory(struct embedded_redis *redis, char *error, size_t size
     return 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- the child
- */
+/* ---- the child ---- */
 
 /* redis-server from the PATH; else redis-check-rdb, which is the same program and serves if it is called redis-server.
  */

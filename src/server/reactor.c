@@ -20,8 +20,7 @@ uint64_t reactor_now_ms(const struct reactor *reactor)
     return uv_now(&reactor->loop);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ the end
- */
+/* ---- the end ---- */
 
 static void handle_listener_closed(void *data)
 {
@@ -57,8 +56,7 @@ void reactor_check_end(struct reactor *reactor)
     end(reactor);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- the drain
- */
+/* ---- the drain ---- */
 
 /* Closes up to `count` connections; one that waits for an answer stays, unless `all`. */
 static void close_some(struct reactor *reactor, size_t count, bool all)
@@ -127,8 +125,7 @@ void reactor_stop(struct reactor *reactor)
     uv_async_send(&reactor->stop_request);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- the start
- */
+/* ---- the start ---- */
 
 static void handle_wheel(uv_timer_t *timer)
 {

@@ -40,8 +40,7 @@ struct process {
     enum phase phase;
 };
 
-/* ------------------------------------------------------------------------------------------- what reactors tell main
- */
+/* ---- what reactors tell main ---- */
 
 void server_fail(struct server *server, const char *why)
 {
@@ -101,8 +100,7 @@ uint64_t server_connections(const struct server *server)
     return sum;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- the start
- */
+/* ---- the start ---- */
 
 /* Debian's soft limit is 1,024. Returns how many descriptors we may have. */
 static uint64_t raise_descriptor_limit(void)
@@ -212,8 +210,7 @@ static void announce_ready(struct process *process)
     banner_ready(&process->server, &process->listen, (int64_t)(uv_hrtime() - process->started_ns) / 1000000);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- the end
- */
+/* ---- the end ---- */
 
 static void stop(struct process *process)
 {
@@ -274,8 +271,7 @@ static void handle_wake(uv_async_t *async)
         end_rest(process);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ the life
- */
+/* ---- the life ---- */
 
 static int fail(const char *error, int status)
 {
