@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -137,20 +138,33 @@ def freeze(_, slot, pause_s):
     slot.process.thaw()
 
 
-def kill_redis(_, slot, pause_s):
+def kill_redis(deployment, slot, pause_s):
     slot.process.kill()
     time.sleep(pause_s)
+    repair(deployment)
     slot.process.start()
 
 
-def kill_redis_at_work(_, slot, pause_s):
+def kill_redis_at_work(deployment, slot, pause_s):
     """In the middle of what has come in during a stall: some of it is done and on disk, but nobody was told."""
     slot.process.freeze()
     time.sleep(STALL_S)
     slot.process.thaw()
     time.sleep(pause_s)
     slot.process.kill()
+    repair(deployment)
     slot.process.start()
+
+
+def repair(deployment):
+    """Cuts off what was half written. Redis does so too, but inside a function's MULTI only behind the last whole
+    command: that MULTI stays open, and what is written behind it comes back as something else at the next start."""
+    manifest = deployment.directory / "appendonlydir" / "appendonly.aof.manifest"
+    command = ["redis-check-aof", "--fix", manifest]
+    result = subprocess.run(command, input="y\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert result.returncode == 0, result.stdout
+    if "Successfully truncated" in result.stdout:
+        deployment.counts["half-written file"] += 1
 
 
 def on_redis(*command):
