@@ -1,19 +1,21 @@
 #include "base/log.h"
 #include "bot/worker_state.h"
+#include "protocol/message.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    READ_BLOCK_MS = 500, /* also the longest that an idle worker takes to stop */
+    READ_BLOCK_MS = 200, /* also the longest that an idle worker takes to stop */
     READ_SILENCE_MS = READ_BLOCK_MS + 5000,
     READ_RETRY_MS = 200,
 };
 
 static bool has_expired(const struct worker *worker, const char *expires)
 {
-    int64_t expires_ms = strtoll(expires, NULL, 10);
-    return expires_ms > 0 && (int64_t)worker_now_ms(worker) + worker->redis_clock_ahead_ms >= expires_ms;
+    char now[TIME_TEXT_SIZE];
+    message_time_print((int64_t)worker_now_ms(worker) + worker->redis_clock_ahead_ms, now);
+    return *expires && strcmp(now, expires) >= 0; /* both are ISO 8601 in UTC: the order of text is that of time */
 }
 
 void worker_queue_take(struct worker *worker, struct turns_entry *entry, const char *expires)
@@ -75,13 +77,6 @@ static void handle_read(void *data, const struct redis_value *value)
     }
 }
 
-/* The last word says where to read from: not what is new, but what is this worker's already. That never waits. */
-static void read_own_instead(struct args *args)
-{
-    args->count--;
-    args_add_str(args, "0");
-}
-
 /* Claims may come on top, so the room is a wish and not a promise. */
 void worker_queue_read(struct worker *worker)
 {
@@ -91,9 +86,10 @@ void worker_queue_read(struct worker *worker)
     int64_t room = worker->options.concurrency - turns_count(worker->turns);
     if (worker->redis != REDIS_READY || worker->reading_since_ms || room <= 0 || now_ms < worker->read_not_before_ms)
         return;
-    call_read(&args, &requests, 1, worker->id, room, READ_BLOCK_MS);
-    if (!worker->has_read_own)
-        read_own_instead(&args);
+    if (worker->has_read_own)
+        call_read(&args, &requests, 1, worker->id, room, READ_BLOCK_MS);
+    else
+        call_own(&args, requests, worker->id, room);
     if (redis_link_command(worker->reader, &args, NULL, NULL) == 0)
         worker->reading_since_ms = now_ms;
 }

@@ -200,6 +200,14 @@ static void own_entries_call(struct args *args, const char *function, const char
     add_all(args, entries, count);
 }
 
+void call_own(struct args *args, const char *requests, const char *worker, int64_t count)
+{
+    function_call(args, "banter_own", 1);
+    args_add_str(args, requests);
+    args_add_str(args, worker);
+    args_add_number(args, count);
+}
+
 void call_renew(struct args *args, const char *requests, const char *worker, const char *const *entries, int count)
 {
     own_entries_call(args, "banter_renew", requests, worker, entries, count);

@@ -107,6 +107,10 @@ enum { CALL_READ_MAX = 11 };
 void call_read(struct args *args, const char *const *requests, int count_of_requests, const char *worker, int64_t count,
                int64_t block_ms);
 
+/* What `worker` has been given already, at most `count` entries, in the shape of call_read's answer; counts as no
+ * delivery. */
+void call_own(struct args *args, const char *requests, const char *worker, int64_t count);
+
 /* -> the entries among those given that are not `worker`'s any more. At most CALL_RENEW_MAX at a time. */
 enum { CALL_RENEW_MAX = 24 };
 void call_renew(struct args *args, const char *requests, const char *worker, const char *const *entries, int count);

@@ -97,6 +97,11 @@ class Calls:
         arguments = [worker, lease_ms, room, suspects, self.deliveries, run, self.history, PREFIX]
         return [Entry(*e) for e in self.redis("FCALL", "banter_claim", 2, self.requests, DEAD, *arguments)]
 
+    def own(self, worker, count=10):
+        """What the worker was given, as `read` gives it."""
+        got = self.redis("FCALL", "banter_own", 1, self.requests, worker, count)
+        return [(entry, fields_of(flat)) for entry, flat in got[0][1]]
+
     def renew(self, worker, entries):
         return self.redis("FCALL", "banter_renew", 1, self.requests, worker, *entries)
 

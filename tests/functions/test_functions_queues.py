@@ -138,6 +138,14 @@ def test_renew_without_a_group_says_so(calls):
         calls.renew("w1", ["5-5"])
 
 
+def test_own_entries_are_read_without_a_delivery(calls):
+    entries = ask(calls, 2)
+    for _ in range(10):
+        assert [entry for entry, _ in calls.own("w1")] == entries
+    assert calls.own("w2") == [] and len(calls.own("w1", 1)) == 1
+    assert calls.owners() == dict.fromkeys(entries, ("w1", 1))
+
+
 def test_release_frees_own_entries_at_once(calls):
     mine, other = ask(calls, 2)
     calls.redis("XCLAIM", calls.requests, "bots", "w2", 0, other)

@@ -99,3 +99,29 @@ def test_messages_wait_for_a_worker(deployment):
         wait_until(lambda: len(server.history(token)) == len(QUESTIONS), what="the stored messages")
     deployment.start_bot("--bot", "echo")
     expect_all_answered_once(server, conversations)
+
+
+def test_reconnects_are_no_deliveries(deployment):
+    """A worker that lost its connection again and again is healthy: its message goes to no dead letters."""
+    server = deployment.start_server()
+    worker = deployment.start_bot("--bot", "echo:delay=2000")
+    redis = deployment.redis.client
+    with server.websocket(server.token()) as websocket:
+        websocket.send("hi")
+        wait_until(lambda: held_by(deployment, worker) == 1, what="the message in work")
+        for _ in range(6):
+            reader = wait_until(lambda: [c["id"] for c in redis.client_list() if c["cmd"] == "xreadgroup"])
+            redis.client_kill_filter(_id=reader[0])
+            wait_until(lambda: reader[0] not in [c["id"] for c in redis.client_list()])
+        assert [entry["times_delivered"] for entry in redis.xpending_range(requests_key("echo"), "bots", "-", "+", 10)] == [1]
+        assert websocket.receive() == "BOT: hi"
+
+
+def test_a_living_session_is_not_looked_up_before_each_answer(deployment):
+    server = deployment.start_server("--bot", "echo")
+    with server.websocket(server.token()) as websocket:
+        deployment.redis.client.config_resetstat()
+        for _ in range(5):
+            websocket.send("hi")
+            assert websocket.receive() == "BOT: hi"
+        assert "cmdstat_exists" not in deployment.redis.client.info("commandstats")
