@@ -26,6 +26,7 @@
 #pragma once
 #include "base/args.h"
 #include "net/redis_locator.h"
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -47,6 +48,9 @@ struct redis_value {
     size_t count; /* ARRAY */
     const struct redis_value *item;
 };
+
+/* True for an error whose first word, its code, is `code`: "OOM", "NOGROUP", ... */
+bool redis_value_is_error(const struct redis_value *value, const char *code);
 
 /*
  * `status` 0: `reply` is what Redis said, perhaps an ERROR. Negative errno: the link was lost (-ECONNRESET, -ETIMEDOUT,

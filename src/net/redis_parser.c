@@ -250,3 +250,10 @@ const char *redis_parser_error(const struct redis_parser *parser)
 {
     return parser->refusal ? parser->refusal : parser->reader->errstr;
 }
+
+bool redis_value_is_error(const struct redis_value *value, const char *code)
+{
+    size_t len = strlen(code);
+    return value->type == REDIS_TYPE_ERROR && strncmp(value->str, code, len) == 0 &&
+           (value->str[len] == ' ' || value->str[len] == '\0');
+}

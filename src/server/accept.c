@@ -77,7 +77,7 @@ static void handle_accepted(void *data, int status, const struct redis_value *re
         return;
     }
     const char *word = reply->type == REDIS_TYPE_ARRAY && reply->count > 0 ? reply->item[0].str : "";
-    if (reply->type == REDIS_TYPE_ERROR && strncmp(reply->str, "OOM", 3) == 0) {
+    if (redis_value_is_error(reply, "OOM")) {
         refuse_job(job, REJECT_BUSY);
     } else if (strcmp(word, "GONE") == 0) {
         session_gone(job->session);

@@ -47,7 +47,7 @@ bool exchange_check(struct exchange *exchange, int status, const struct redis_va
 {
     if (!status && reply->type != REDIS_TYPE_ERROR)
         return true;
-    bool is_full = !status && strncmp(reply->str, "OOM ", 4) == 0;
+    bool is_full = !status && redis_value_is_error(reply, "OOM");
     exchange_reject(exchange, is_full ? REJECT_BUSY : REJECT_REDIS_AWAY);
     return false;
 }

@@ -209,7 +209,7 @@ static void handle_reply(void *data, int status, const struct redis_value *reply
     const struct step *step = &steps[setup->step];
     if (status)
         return; /* the link is lost; its next connection starts over */
-    if (reply->type == REDIS_TYPE_ERROR && strncmp(reply->str, "OOM ", 4) == 0) {
+    if (redis_value_is_error(reply, "OOM")) {
         setup->on_done(setup, NULL,
                        false); /* full, not forbidden: what needs no memory works, new messages are refused as busy */
         return;

@@ -126,6 +126,12 @@ static uint64_t limit_connections(const struct config *config)
     return wanted && wanted < most ? wanted : most;
 }
 
+/* A --bot begins with its name: NAME[:options] or NAME=TYPE[:options]. */
+static size_t name_len(const char *spec)
+{
+    return strcspn(spec, "=:");
+}
+
 /* A first --bot's name; what it means is checked where the bots start. */
 static const char *choose_default_bot(const struct config *config)
 {
@@ -133,8 +139,7 @@ static const char *choose_default_bot(const struct config *config)
     if (config->default_bot)
         return config->default_bot;
     const char *spec = config->bot.count ? config->bot.item[0] : "echo";
-    size_t len = strcspn(spec, "=:");
-    snprintf(name, sizeof name, "%.*s", (int)len, spec);
+    snprintf(name, sizeof name, "%.*s", (int)name_len(spec), spec);
     return name;
 }
 
@@ -168,8 +173,7 @@ static bool runs_bot(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->bot.count; i++) {
         const char *spec = config->bot.item[i];
-        size_t len = strcspn(spec, "=:");
-        if (strlen(name) == len && memcmp(spec, name, len) == 0)
+        if (strlen(name) == name_len(spec) && memcmp(spec, name, name_len(spec)) == 0)
             return true;
     }
     return false;
